@@ -14,7 +14,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
-const HEAD: &str = "// Interface of the reference network. Written by `cargo xtask codegen`; do not edit.\n";
+const HEAD: &str =
+    "// Interface of the reference network. Written by `cargo xtask codegen`; do not edit.\n";
 
 /// Reads `wire` and rewrites every file it names under `proto`. Files of our own packages
 /// (`proto/haggle/`) are left alone.
@@ -114,8 +115,10 @@ impl Scope<'_> {
         let pad = "  ".repeat(depth);
         let name = last(str_of(item, "name")?);
         let values = item["values"].as_object().context("enum values")?;
-        let mut values: Vec<(&String, i64)> =
-            values.iter().map(|(k, v)| Ok((k, v.as_i64().context("number")?))).collect::<Result<_>>()?;
+        let mut values: Vec<(&String, i64)> = values
+            .iter()
+            .map(|(k, v)| Ok((k, v.as_i64().context("number")?)))
+            .collect::<Result<_>>()?;
         values.sort_by_key(|(_, number)| *number);
         writeln!(out, "\n{pad}enum {name} {{")?;
         let numbers: BTreeSet<i64> = values.iter().map(|(_, number)| *number).collect();

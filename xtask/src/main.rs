@@ -10,7 +10,8 @@ fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("codegen") => {
-            let wire = args.next().map_or_else(|| root().join("../shared/spec/wire.jsonl"), PathBuf::from);
+            let wire =
+                args.next().map_or_else(|| root().join("../shared/spec/wire.jsonl"), PathBuf::from);
             codegen::run(&wire, &root().join("proto"))
         }
         other => bail!("unknown task {other:?}"),

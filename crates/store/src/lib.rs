@@ -1,0 +1,256 @@
+//! What remembers: a flat, ordered, versioned key-value store with an authenticated root.
+//!
+//! - Keys live in named **stores** (one per ledger module) under their real bytes, so that a prefix
+//!   scan is a plain range read. The flat state is the truth.
+//! - Beside it each store has a sparse Merkle tree in memory over (SHA-256 of key, SHA-256 of
+//!   value), hashed by the Celestia SMT rules; the **root** of a height is the simple Merkle map
+//!   over (store name, tree root). Proofs are ICS-23: `[smt, tendermint]`.
+//! - A commit writes changes, height, root and the undo record of the height in one atomic batch.
+//!   Undo records give historical reads over a window of heights.
+//! - At start the trees are rebuilt from the flat state and must give the stored root.
+//!
+//! Called by `ledger` (reads, commits) and `node` (open, close). Calls `types`. Owns every key on
+//! disk. Knows nothing of messages, modules or gas.
+
+mod engine;
+mod error;
+mod hash;
+mod history;
+mod proof;
+mod snapshot;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, RwLock},
+};
+
+pub use error::Error;
+pub use hash::Hash;
+pub use proof::{Proof, ProofOp};
+pub use snapshot::{Pair, Range, Snapshot};
+
+use engine::Engine;
+use history::History;
+use tree::Tree;
+
+/// New values (`Some`) and deletions (`None`) of one store, in key order.
+pub type StoreChanges = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// The changes of one height, by store name.
+pub type Changes = BTreeMap<&'static str, StoreChanges>;
+
+/// A result of this crate. Every error is local to the machine: the caller halts.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// How a store is laid out and how much history it keeps.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Names of the stores, each at most 64 bytes. Adding one later is an upgrade; removing one
+    /// from the list hides its keys and changes the root.
+    pub stores: Vec<&'static str>,
+    /// For how many heights below the latest reads and proofs answer. At least 1.
+    pub history: u64,
+}
+
+/// A committed height and its root hash (the app hash).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// The height; 0 before the first commit.
+    pub height: u64,
+    /// The root over all stores after that height.
+    pub root: Hash,
+}
+
+/// The state of a chain: shared, one writer, any number of readers.
+pub struct Store {
+    engine: Arc<dyn Engine>,
+    names: Arc<[&'static str]>,
+    history: u64,
+    head: RwLock<Head>,
+    overlays: History,
+}
+
+/// What the latest commit left behind; replaced as a whole.
+struct Head {
+    version: Version,
+    trees: Vec<Tree>,
+    /// The trees of earlier heights inside the window; they share nodes with `trees`.
+    past: BTreeMap<u64, (Hash, Vec<Tree>)>,
+    snapshot: Snapshot,
+}
+
+impl Store {
+    /// An empty store in memory, for tests and simulation.
+    pub fn memory(options: Options) -> Result<Self> {
+        Self::start(Arc::new(engine::Memory::new(&options.stores)), options)
+    }
+
+    /// Opens or creates a store in the folder `path`.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if the rebuilt root is not the stored one; [`Error::Disk`] if the folder
+    /// cannot be used.
+    pub fn open(path: &Path, options: Options) -> Result<Self> {
+        Self::start(Arc::new(engine::Disk::open(path, &options.stores)?), options)
+    }
+
+    fn start(engine: Arc<dyn Engine>, options: Options) -> Result<Self> {
+        let names: Arc<[&'static str]> = options.stores.into();
+        check_names(&names)?;
+        let reader = engine.snapshot();
+        let mut trees = Vec::with_capacity(names.len());
+        for index in 0..names.len() {
+            trees.push(Tree::from_pairs(reader.range(index, Range::all(), false))?);
+        }
+        let root = hash::root(&names, &trees);
+        let version = match engine::stored_version(reader.as_ref())? {
+            Some(stored) if stored.root == root => stored,
+            Some(stored) => {
+                return Err(Error::Damaged {
+                    height: stored.height,
+                    stored: stored.root,
+                    found: root,
+                });
+            }
+            None => Version { height: 0, root },
+        };
+        let snapshot = Snapshot::latest(version, names.clone(), reader);
+        let past = BTreeMap::from([(version.height, (root, trees.clone()))]);
+        Ok(Self {
+            engine,
+            names,
+            history: options.history.max(1),
+            head: RwLock::new(Head { version, trees, past, snapshot }),
+            overlays: History::default(),
+        })
+    }
+
+    /// The latest committed height and root.
+    pub fn version(&self) -> Version {
+        self.read().version
+    }
+
+    /// The state after the latest commit. Cheap; stays as it is while later heights are committed.
+    pub fn latest(&self) -> Snapshot {
+        self.read().snapshot.clone()
+    }
+
+    /// The state after `height`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchHeight`] outside the window of [`Options::history`].
+    pub fn at(&self, height: u64) -> Result<Snapshot> {
+        let head = self.read().snapshot.clone();
+        let latest = head.version();
+        if height == latest.height {
+            return Ok(head);
+        }
+        let lowest = latest.height.saturating_sub(self.history);
+        if height > latest.height || height < lowest {
+            return Err(Error::NoSuchHeight { height, lowest, latest: latest.height });
+        }
+        self.overlays.snapshot(&head, height)
+    }
+
+    /// Makes `changes` the state of `height`, which must follow the latest one (any height may be
+    /// the first). Atomic: after a crash either all of it is there or nothing.
+    ///
+    /// `durable` waits for the disk; without it a power failure may lose the last heights, which
+    /// are then executed again from the block store.
+    pub fn commit(&self, height: u64, changes: &Changes, durable: bool) -> Result<Version> {
+        let (before, mut trees, snapshot) = {
+            let head = self.read();
+            (head.version, head.trees.clone(), head.snapshot.clone())
+        };
+        let follows = before.height.checked_add(1) == Some(height) || before.height == 0;
+        if !follows || height == 0 {
+            return Err(Error::OutOfOrder { height, latest: before.height });
+        }
+        let indexed = self.indexed(changes)?;
+        let undo = history::undo(&snapshot, &indexed)?;
+        for (index, store) in &indexed {
+            if let Some(tree) = trees.get_mut(*index) {
+                tree.update(store);
+            }
+        }
+        let version = Version { height, root: hash::root(&self.names, &trees) };
+        let expired = height.checked_sub(self.history.saturating_add(1));
+        self.engine.write(&engine::Write {
+            version,
+            changes: &indexed,
+            undo: &undo,
+            expired,
+            durable,
+        })?;
+
+        let snapshot = Snapshot::latest(version, self.names.clone(), self.engine.snapshot());
+        let mut head = self.write();
+        head.version = version;
+        head.trees.clone_from(&trees);
+        head.past.insert(height, (version.root, trees));
+        let lowest = height.saturating_sub(self.history);
+        head.past = head.past.split_off(&lowest);
+        head.snapshot = snapshot;
+        Ok(version)
+    }
+
+    /// The root that `changes` would give on top of the latest height, without writing anything.
+    pub fn root_with(&self, changes: &Changes) -> Result<Hash> {
+        let mut trees = self.read().trees.clone();
+        for (index, store) in &self.indexed(changes)? {
+            if let Some(tree) = trees.get_mut(*index) {
+                tree.update(store);
+            }
+        }
+        Ok(hash::root(&self.names, &trees))
+    }
+
+    /// Proves that `key` has its value, or none, in `store` after `height`.
+    pub fn prove(&self, store: &str, key: &[u8], height: u64) -> Result<Proof> {
+        let index = self.index(store)?;
+        let (root, trees) = {
+            let head = self.read();
+            let lowest = head.past.keys().next().copied().unwrap_or_default();
+            let latest = head.version.height;
+            head.past.get(&height).cloned().ok_or(Error::NoSuchHeight { height, lowest, latest })?
+        };
+        let snapshot = self.at(height)?;
+        proof::prove(&snapshot, &self.names, &trees, index, key, root)
+    }
+
+    /// Waits until everything committed so far is on disk.
+    pub fn flush(&self) -> Result<()> {
+        self.engine.flush()
+    }
+
+    fn indexed<'a>(&self, changes: &'a Changes) -> Result<Vec<(usize, &'a StoreChanges)>> {
+        changes.iter().map(|(name, store)| Ok((self.index(name)?, store))).collect()
+    }
+
+    fn index(&self, store: &str) -> Result<usize> {
+        snapshot::index_of(&self.names, store)
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Head> {
+        self.head.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Head> {
+        self.head.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn check_names(names: &[&'static str]) -> Result<()> {
+    for (index, name) in names.iter().enumerate() {
+        let seen = names.iter().take(index).any(|it| it == name);
+        if name.is_empty() || name.len() > 64 || seen {
+            return Err(Error::NoSuchStore((*name).to_owned()));
+        }
+    }
+    Ok(())
+}

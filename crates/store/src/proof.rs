@@ -1,0 +1,189 @@
+//! ICS-23 proofs: first the key in its store (`smt`), then the store in the root (`tendermint`).
+
+use prost::Message as _;
+use types::wire::cosmos::ics23::v1::{
+    CommitmentProof, ExistenceProof, HashOp, InnerOp, LeafOp, LengthOp, NonExistenceProof,
+    commitment_proof,
+};
+
+use crate::{
+    Error, Hash, Result, Snapshot, hash,
+    tree::{Leaf, Link, Node, Tree, hash_of},
+};
+
+/// A proven answer.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The value, or that there is none.
+    pub value: Option<Vec<u8>>,
+    /// The root it is proven against: the app hash after the height asked for.
+    pub root: Hash,
+    /// The steps, inner first, as `abci_query` returns them.
+    pub ops: Vec<ProofOp>,
+}
+
+/// One step: a `CommitmentProof` under a key.
+#[derive(Clone, Debug)]
+pub struct ProofOp {
+    /// `ics23:smt` or `ics23:simple`.
+    pub kind: &'static str,
+    /// The key that this step proves.
+    pub key: Vec<u8>,
+    /// The encoded `cosmos.ics23.v1.CommitmentProof`.
+    pub data: Vec<u8>,
+}
+
+pub(crate) fn prove(
+    snapshot: &Snapshot,
+    names: &[&'static str],
+    trees: &[Tree],
+    index: usize,
+    key: &[u8],
+    root: Hash,
+) -> Result<Proof> {
+    let name = names.get(index).copied().unwrap_or_default();
+    let tree = trees.get(index).ok_or_else(|| Error::NoSuchStore(name.to_owned()))?;
+    let value = snapshot.get_at(index, key)?;
+    let inner = match &value {
+        Some(value) => commitment_proof::Proof::Exist(exists(tree, key, value)),
+        None => commitment_proof::Proof::Nonexist(absent(snapshot, tree, index, key)?),
+    };
+    let outer = commitment_proof::Proof::Exist(store_exists(names, trees, name, tree.root()));
+    let ops = vec![
+        ProofOp { kind: "ics23:smt", key: key.to_vec(), data: encoded(inner) },
+        ProofOp { kind: "ics23:simple", key: name.as_bytes().to_vec(), data: encoded(outer) },
+    ];
+    Ok(Proof { value, root, ops })
+}
+
+fn encoded(proof: commitment_proof::Proof) -> Vec<u8> {
+    CommitmentProof { proof: Some(proof) }.encode_to_vec()
+}
+
+fn exists(tree: &Tree, key: &[u8], value: &[u8]) -> ExistenceProof {
+    let mut path = Vec::new();
+    let key_hash = Hash::of(&[key]);
+    let mut link = tree.link();
+    let mut depth = 0;
+    while let Some(Node::Inner { left, right, .. }) = link.as_deref() {
+        let bit = key_hash.bit(depth);
+        path.push(step(bit, if bit { left } else { right }));
+        link = if bit { right } else { left };
+        depth += 1;
+    }
+    path.reverse();
+    let leaf = LeafOp {
+        hash: HashOp::Sha256.into(),
+        prehash_key: HashOp::Sha256.into(),
+        prehash_value: HashOp::Sha256.into(),
+        length: LengthOp::NoPrefix.into(),
+        prefix: vec![0],
+    };
+    ExistenceProof { key: key.to_vec(), value: value.to_vec(), leaf: Some(leaf), path }
+}
+
+fn step(right_child: bool, sibling: &Link) -> InnerOp {
+    let sibling = hash_of(sibling).0;
+    let (prefix, suffix) = match right_child {
+        true => ([&[1][..], &sibling].concat(), Vec::new()),
+        false => (vec![1], sibling.to_vec()),
+    };
+    InnerOp { hash: HashOp::Sha256.into(), prefix, suffix }
+}
+
+/// The neighbours, in the order of key hashes, of a key that is not there.
+fn absent(snapshot: &Snapshot, tree: &Tree, index: usize, key: &[u8]) -> Result<NonExistenceProof> {
+    let wanted = Hash::of(&[key]);
+    let neighbour = |leaf: Option<&Leaf>| -> Result<Option<ExistenceProof>> {
+        let Some(leaf) = leaf else { return Ok(None) };
+        let value = snapshot.get_at(index, &leaf.key)?.ok_or(Error::Undecodable("tree"))?;
+        Ok(Some(exists(tree, &leaf.key, &value)))
+    };
+    Ok(NonExistenceProof {
+        key: key.to_vec(),
+        left: neighbour(below(tree.link(), &wanted, 0))?,
+        right: neighbour(above(tree.link(), &wanted, 0))?,
+    })
+}
+
+/// The largest leaf below `wanted` in this subtree, which shares its first `depth` bits.
+fn below<'a>(link: &'a Link, wanted: &Hash, depth: usize) -> Option<&'a Leaf> {
+    match link.as_deref()? {
+        Node::Leaf(leaf) => (leaf.key_hash < *wanted).then_some(leaf),
+        Node::Inner { left, right, .. } => match wanted.bit(depth) {
+            true => below(right, wanted, depth + 1).or_else(|| edge(left, true)),
+            false => below(left, wanted, depth + 1),
+        },
+    }
+}
+
+/// The smallest leaf above `wanted` in this subtree.
+fn above<'a>(link: &'a Link, wanted: &Hash, depth: usize) -> Option<&'a Leaf> {
+    match link.as_deref()? {
+        Node::Leaf(leaf) => (leaf.key_hash > *wanted).then_some(leaf),
+        Node::Inner { left, right, .. } => match wanted.bit(depth) {
+            true => above(right, wanted, depth + 1),
+            false => above(left, wanted, depth + 1).or_else(|| edge(right, false)),
+        },
+    }
+}
+
+/// The largest or the smallest leaf of a subtree.
+fn edge(link: &Link, largest: bool) -> Option<&Leaf> {
+    match link.as_deref()? {
+        Node::Leaf(leaf) => Some(leaf),
+        Node::Inner { left, right, .. } => {
+            let (first, second) = if largest { (right, left) } else { (left, right) };
+            edge(first, largest).or_else(|| edge(second, largest))
+        }
+    }
+}
+
+fn store_exists(
+    names: &[&'static str],
+    trees: &[Tree],
+    name: &str,
+    tree_root: Hash,
+) -> ExistenceProof {
+    let leaves = hash::map_leaves(names, trees);
+    let sorted = hash::sorted(names, trees);
+    let at = sorted.iter().position(|(it, _)| *it == name).unwrap_or_default();
+    let mut path = Vec::new();
+    simple_path(&leaves, at, &mut path);
+    let leaf = LeafOp {
+        hash: HashOp::Sha256.into(),
+        prehash_key: HashOp::NoHash.into(),
+        prehash_value: HashOp::Sha256.into(),
+        length: LengthOp::VarProto.into(),
+        prefix: vec![0],
+    };
+    ExistenceProof {
+        key: name.as_bytes().to_vec(),
+        value: tree_root.0.to_vec(),
+        leaf: Some(leaf),
+        path,
+    }
+}
+
+/// Collects the siblings of leaf `at`, from the leaf up.
+fn simple_path(leaves: &[Hash], at: usize, path: &mut Vec<InnerOp>) {
+    if leaves.len() < 2 {
+        return;
+    }
+    let (left, right) = leaves.split_at(hash::split_point(leaves.len()));
+    let (sibling, right_child) = match at.checked_sub(left.len()) {
+        None => {
+            simple_path(left, at, path);
+            (hash::simple_root(right), false)
+        }
+        Some(at) => {
+            simple_path(right, at, path);
+            (hash::simple_root(left), true)
+        }
+    };
+    let (prefix, suffix) = match right_child {
+        true => ([&[1][..], &sibling.0].concat(), Vec::new()),
+        false => (vec![1], sibling.0.to_vec()),
+    };
+    path.push(InnerOp { hash: HashOp::Sha256.into(), prefix, suffix });
+}
