@@ -2,6 +2,18 @@
 //!
 //! Called by every other crate; calls none of ours. Synchronous, deterministic, no I/O.
 
+pub mod address;
+pub mod coin;
+pub mod dec;
+pub mod ids;
+pub mod int;
+
+pub use address::{Address, AddressError, ConsAddress, ValAddress};
+pub use coin::{Coin, CoinError, Coins, DecCoin, DecCoins, validate_denom};
+pub use dec::Dec;
+pub use ids::{BidId, DeploymentId, GroupId, IdError, LeaseId, OrderId};
+pub use int::{Int, NumberError};
+
 /// Every generated message, by proto package: `wire::akash::market::v1beta5::MsgCreateBid`.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
 pub mod wire {

@@ -1,0 +1,221 @@
+//! Who is who: account, operator and consensus addresses.
+//!
+//! Source: chain.md 1.1 and 2.1, cosmos.md 1.7. An address is 1 to 255 bytes (20 for keys and
+//! module accounts, 32 for contracts); its text is bech32 with a prefix that says its role.
+
+use std::{fmt, str::FromStr};
+
+use bech32::{Bech32, ByteIterExt, Fe32IterExt, Hrp, primitives::decode::CheckedHrpstring};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+
+/// Most bytes in an address.
+pub const MAX_LEN: usize = 255;
+
+/// Why a text or some bytes are no address. The texts are those of the reference where it has one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    #[error("empty address string is not allowed")]
+    Empty,
+    #[error("decoding bech32 failed: {0}")]
+    Bech32(String),
+    #[error("invalid Bech32 prefix; expected {expected}, got {got}")]
+    Prefix { expected: &'static str, got: String },
+    #[error("address max length is 255, got {0}: unknown address")]
+    TooLong(usize),
+}
+
+type Result<T> = std::result::Result<T, AddressError>;
+
+/// Reads bech32 text of any prefix: the prefix in lower case, and the bytes.
+pub fn from_bech32(text: &str) -> Result<(String, Vec<u8>)> {
+    if text.trim().is_empty() {
+        return Err(AddressError::Empty);
+    }
+    let failed = |cause: &dyn fmt::Display| AddressError::Bech32(cause.to_string());
+    let checked = CheckedHrpstring::new::<Bech32>(text).map_err(|it| failed(&it))?;
+    let symbols = checked.data_part_ascii_no_checksum().len();
+    let padding = symbols.saturating_mul(5) % 8;
+    let last = checked.fe32_iter::<std::iter::Empty<u8>>().last().map_or(0, |it| it.to_u8());
+    if padding > 4 || last & ((1u8 << padding) - 1) != 0 {
+        return Err(failed(&"invalid padding"));
+    }
+    Ok((checked.hrp().to_lowercase(), checked.byte_iter().collect()))
+}
+
+/// Writes bech32 text with a prefix of 1 to 83 lower-case letters.
+pub fn to_bech32(prefix: &str, bytes: &[u8]) -> Result<String> {
+    let hrp = Hrp::parse(prefix).map_err(|it| AddressError::Bech32(it.to_string()))?;
+    Ok(bytes.iter().copied().bytes_to_fes().with_checksum::<Bech32>(&hrp).chars().collect())
+}
+
+/// The first 20 bytes of SHA-256: how CometBFT names ed25519 keys and module accounts.
+#[must_use]
+pub fn short_hash(bytes: &[u8]) -> [u8; 20] {
+    let mut short = [0; 20];
+    short.copy_from_slice(&Sha256::digest(bytes)[..20]);
+    short
+}
+
+macro_rules! address {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Vec<u8>);
+
+        impl $name {
+            /// The human-readable part of the text form.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// The address of these bytes: 1 to 255 of them.
+            pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self> {
+                let bytes = bytes.into();
+                if bytes.is_empty() {
+                    return Err(AddressError::Empty);
+                }
+                if bytes.len() > MAX_LEN {
+                    return Err(AddressError::TooLong(bytes.len()));
+                }
+                Ok(Self(bytes))
+            }
+
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8] {
+                &self.0
+            }
+
+            #[must_use]
+            pub fn into_bytes(self) -> Vec<u8> {
+                self.0
+            }
+        }
+
+        impl From<[u8; 20]> for $name {
+            fn from(bytes: [u8; 20]) -> Self {
+                Self(bytes.to_vec())
+            }
+        }
+
+        impl From<[u8; 32]> for $name {
+            fn from(bytes: [u8; 32]) -> Self {
+                Self(bytes.to_vec())
+            }
+        }
+
+        impl AsRef<[u8]> for $name {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&to_bech32(Self::PREFIX, &self.0).map_err(|_| fmt::Error)?)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = AddressError;
+
+            fn from_str(text: &str) -> Result<Self> {
+                let (prefix, bytes) = from_bech32(text)?;
+                if prefix != Self::PREFIX {
+                    return Err(AddressError::Prefix { expected: Self::PREFIX, got: prefix });
+                }
+                Self::new(bytes)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(address: $name) -> Self {
+                address.to_string()
+            }
+        }
+
+        impl From<&$name> for String {
+            fn from(address: &$name) -> Self {
+                address.to_string()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(
+                &self,
+                serializer: S,
+            ) -> std::result::Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> std::result::Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+address! {
+    /// An account: a key's, a module's or a contract's. Text prefix `akash`.
+    Address, "akash"
+}
+address! {
+    /// A validator operator: the same bytes as its account. Text prefix `akashvaloper`.
+    ValAddress, "akashvaloper"
+}
+address! {
+    /// A consensus key: the first 20 bytes of SHA-256 of an ed25519 key. Prefix `akashvalcons`.
+    ConsAddress, "akashvalcons"
+}
+
+impl Address {
+    /// The account of a compressed secp256k1 public key (33 bytes): RIPEMD-160 of SHA-256.
+    #[must_use]
+    pub fn from_secp256k1(public_key: &[u8; 33]) -> Self {
+        let hash = ripemd::Ripemd160::digest(Sha256::digest(public_key));
+        Self(hash.to_vec())
+    }
+
+    /// The account of a module: the first 20 bytes of SHA-256 of its name.
+    #[must_use]
+    pub fn of_module(name: &str) -> Self {
+        Self::from(short_hash(name.as_bytes()))
+    }
+
+    /// Orders by text, as the reference orders owners and providers in its store keys.
+    #[must_use]
+    pub fn cmp_text(&self, other: &Self) -> std::cmp::Ordering {
+        if self == other {
+            return std::cmp::Ordering::Equal;
+        }
+        self.to_string().cmp(&other.to_string())
+    }
+}
+
+impl ConsAddress {
+    /// The address of an ed25519 public key.
+    #[must_use]
+    pub fn from_ed25519(public_key: &[u8]) -> Self {
+        Self::from(short_hash(public_key))
+    }
+}
+
+impl From<&ValAddress> for Address {
+    fn from(operator: &ValAddress) -> Self {
+        Self(operator.0.clone())
+    }
+}
+
+impl From<&Address> for ValAddress {
+    fn from(account: &Address) -> Self {
+        Self(account.0.clone())
+    }
+}
