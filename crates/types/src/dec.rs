@@ -175,9 +175,20 @@ impl Dec {
         self.quotient(other, Rounding::Truncate)
     }
 
-    /// The quotient, truncated at 36 digits, then rounded up at 18 (toward zero when negative).
+    /// The quotient, truncated toward zero at 18 digits, plus one unit when that lost anything and
+    /// the sign did not get lost with it (so 1 / -3 is -0.333333333333333332).
     pub fn quo_round_up(&self, other: Self) -> Result<Self> {
-        self.quotient(other, Rounding::Up)
+        let negative = self.negative != other.negative;
+        let numerator =
+            Wide::from(self.units).checked_mul(Wide::from(ONE_U64)).ok_or(NumberError::Overflow)?;
+        let divisor = Wide::from(other.units);
+        let units = numerator.checked_div(divisor).ok_or(NumberError::DivisionByZero)?;
+        let lost = numerator.wrapping_sub(units.wrapping_mul(divisor));
+        let truncated = Self::from_wide(negative, units)?;
+        if lost.is_zero() || (negative && truncated.is_zero()) {
+            return Ok(truncated);
+        }
+        truncated.add(Self::SMALLEST)
     }
 
     /// The quotient by a whole number, truncated toward zero at 18 digits.
