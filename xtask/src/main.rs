@@ -1,23 +1,82 @@
-//! The project's own tasks: `cargo xtask --help`.
+//! The project's own tasks. `cargo xtask` without arguments lists them.
 
 mod codegen;
+mod tidy;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-fn main() -> Result<()> {
-    let mut args = std::env::args().skip(1);
-    match args.next().as_deref() {
-        Some("codegen") => {
-            let wire =
-                args.next().map_or_else(|| root().join("../shared/spec/wire.jsonl"), PathBuf::from);
-            codegen::run(&wire, &root().join("proto"))
+const HELP: &str = "\
+The project's own tasks.
+
+Usage: cargo xtask <task>
+
+  demo [--keep] [--release]   run the whole market, end to end, on Docker; --keep leaves it up
+  test [FILTER…]              run every test; installs what the tests need
+  setup                       only install what tests and demo need
+  ci                          format, lints, tests: what must hold before a merge
+  tidy                        style rules that a program can check
+  codegen TABLE               write proto/ from a table of interface facts
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
         }
-        other => bail!("unknown task {other:?}"),
     }
 }
 
+fn run(args: &[&str]) -> Result<()> {
+    match args {
+        [] | ["help" | "--help" | "-h"] => {
+            say(HELP);
+            Ok(())
+        }
+        ["codegen", table] => codegen::run(&PathBuf::from(table), &root().join("proto")),
+        ["tidy"] => tidy(),
+        ["ci"] => {
+            cargo(&["fmt", "--all", "--check"])?;
+            cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+        }
+        [other, ..] => bail!("there is no task {other:?}; `cargo xtask` lists them"),
+    }
+}
+
+fn tidy() -> Result<()> {
+    let findings = tidy::check(root())?;
+    for finding in &findings {
+        say(finding);
+    }
+    match findings.len() {
+        0 => Ok(()),
+        many => bail!("{many} findings"),
+    }
+}
+
+fn cargo(args: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo).args(args).current_dir(root()).status().context("run cargo")?;
+    match status.success() {
+        true => Ok(()),
+        false => bail!("cargo {} failed", args.join(" ")),
+    }
+}
+
+/// The folder of the workspace.
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lives in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+#[expect(clippy::print_stdout, reason = "the one place where tasks print")]
+fn say(line: &str) {
+    println!("{line}");
 }
