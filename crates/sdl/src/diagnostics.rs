@@ -1,0 +1,400 @@
+//! What is wrong with a file, where, and what to write instead.
+//!
+//! Every stage of the compiler reports into a [`Sink`]; the caller gets [`Diagnostics`], which render as
+//! an excerpt of the source for people (`miette`) and as JSON for programs. Order of the list: the first
+//! error is the one that the reference implementation stops at, as far as it is known.
+
+use crate::rules::{Rule, Severity};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceSpan};
+use serde::Serialize;
+use std::fmt;
+
+/// A range of bytes of the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// A range of bytes; offsets past 4 GiB saturate (sources are bounded far below).
+    #[must_use]
+    pub fn new(start: usize, end: usize) -> Self {
+        let narrow = |it| u32::try_from(it).unwrap_or(u32::MAX);
+        Self { start: narrow(start), end: narrow(end.max(start)) }
+    }
+
+    fn range(self, text: &str) -> std::ops::Range<usize> {
+        let floor = |it: u32| {
+            let mut at = usize::try_from(it).unwrap_or(usize::MAX).min(text.len());
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let start = floor(self.start);
+        start..floor(self.end).max(start)
+    }
+}
+
+/// A place as editors count it: both numbers from 1, columns in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl Position {
+    fn of(text: &str, at: usize) -> Self {
+        let before = text.get(..at).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |it| it + 1);
+        Self {
+            line: before.bytes().filter(|it| *it == b'\n').count() + 1,
+            column: before
+                .get(line_start..)
+                .unwrap_or_default()
+                .trim_start_matches('\u{feff}')
+                .chars()
+                .count()
+                + 1,
+        }
+    }
+}
+
+/// One broken rule at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The rule.
+    pub rule: Rule,
+    /// Where in the source.
+    pub span: Span,
+    /// What is wrong, in plain words.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+    /// The words of the reference implementation for the same problem, where it has some.
+    pub reference: Option<String>,
+    /// Other places that have to do with it, and what they are.
+    pub related: Vec<(Span, String)>,
+}
+
+impl Diagnostic {
+    /// A diagnostic without hint.
+    #[must_use]
+    pub fn new(rule: Rule, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            rule,
+            span,
+            message: message.into(),
+            hint: None,
+            reference: None,
+            related: Vec::new(),
+        }
+    }
+
+    /// Adds what to write instead.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hint = Some(text.into());
+        self
+    }
+
+    /// Adds the words of the reference implementation.
+    #[must_use]
+    pub fn reference(mut self, text: impl Into<String>) -> Self {
+        self.reference = Some(text.into());
+        self
+    }
+
+    /// Adds another place.
+    #[must_use]
+    pub fn related(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.related.push((span, text.into()));
+        self
+    }
+}
+
+/// Where the stages report to. Bounded: a hostile file does not get a report larger than itself.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    list: Vec<Diagnostic>,
+    errors: usize,
+}
+
+/// More than a person reads.
+const MOST_DIAGNOSTICS: usize = 200;
+
+impl Sink {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        let is_error = diagnostic.rule.severity() == Severity::Error;
+        // The first error is always kept.
+        if self.list.len() < MOST_DIAGNOSTICS || (is_error && self.errors == 0) {
+            self.list.push(diagnostic);
+        }
+        self.errors += usize::from(is_error);
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    pub(crate) fn error_count(&self) -> usize {
+        self.errors
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Diagnostic> {
+        self.list
+    }
+}
+
+/// How to draw a report.
+#[derive(Clone, Copy, Debug)]
+pub struct RenderOptions {
+    /// Terminal colours.
+    pub color: bool,
+    /// Lines and arrows beyond ASCII.
+    pub unicode: bool,
+    /// Columns to wrap at.
+    pub width: usize,
+}
+
+impl Default for RenderOptions {
+    fn default() -> Self {
+        Self { color: false, unicode: true, width: 100 }
+    }
+}
+
+/// Everything that is wrong with one file, with the file.
+#[derive(Clone)]
+pub struct Diagnostics {
+    source: String,
+    name: Option<String>,
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    pub(crate) fn new(source: &str, list: Vec<Diagnostic>) -> Self {
+        Self { source: source.to_owned(), name: None, list }
+    }
+
+    /// Says what the file is called, for the reports.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The diagnostics in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Number of diagnostics.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The error that the reference implementation would stop at.
+    #[must_use]
+    pub fn first_error(&self) -> Option<&Diagnostic> {
+        self.list.iter().find(|it| it.rule.severity() == Severity::Error)
+    }
+
+    /// Line and column of a place.
+    #[must_use]
+    pub fn position(&self, span: Span) -> Position {
+        Position::of(&self.source, span.range(&self.source).start)
+    }
+
+    /// The text of a place.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        self.source.get(span.range(&self.source)).unwrap_or_default()
+    }
+
+    fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or("SDL")
+    }
+
+    /// A report for people: each diagnostic with an excerpt of the source.
+    #[must_use]
+    pub fn render(&self, options: RenderOptions) -> String {
+        let theme = match (options.unicode, options.color) {
+            (true, true) => GraphicalTheme::unicode(),
+            (true, false) => GraphicalTheme::unicode_nocolor(),
+            (false, true) => {
+                GraphicalTheme { styles: miette::ThemeStyles::ansi(), ..GraphicalTheme::ascii() }
+            }
+            (false, false) => {
+                GraphicalTheme { styles: miette::ThemeStyles::none(), ..GraphicalTheme::ascii() }
+            }
+        };
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(options.width.max(20))
+            .with_links(false);
+        let mut out = String::new();
+        for diagnostic in &self.list {
+            let report = Report {
+                diagnostic,
+                source: NamedSource::new(self.name(), self.source.clone()),
+                range: diagnostic.span.range(&self.source),
+                text: &self.source,
+            };
+            if handler.render_report(&mut out, &report).is_err() {
+                out.push_str(&self.line(diagnostic));
+            }
+            if !out.ends_with('\n') {
+                out.push('\n');
+            }
+        }
+        out
+    }
+
+    /// One line per diagnostic: `file:line:column: error[code]: message`.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.list.iter().map(|it| self.line(it)).collect()
+    }
+
+    fn line(&self, it: &Diagnostic) -> String {
+        let Position { line, column } = self.position(it.span);
+        let severity = severity_word(it.rule.severity());
+        let code = it.rule.code();
+        format!("{}:{line}:{column}: {severity}[{code}]: {}", self.name(), it.message)
+    }
+
+    /// A report for programs: a list of objects.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let list = self.list.iter().map(|it| JsonDiagnostic {
+            code: it.rule.code(),
+            severity: severity_word(it.rule.severity()),
+            file: self.name(),
+            start: self.position(it.span),
+            end: Position::of(&self.source, it.span.range(&self.source).end),
+            text: self.text(it.span),
+            message: &it.message,
+            hint: it.hint.as_deref(),
+            reference: it.reference.as_deref(),
+            related: it
+                .related
+                .iter()
+                .map(|(span, message)| JsonRelated { start: self.position(*span), message })
+                .collect(),
+        });
+        serde_json::to_value(list.collect::<Vec<_>>()).unwrap_or_default()
+    }
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+#[derive(Serialize)]
+struct JsonDiagnostic<'a> {
+    code: &'a str,
+    severity: &'a str,
+    file: &'a str,
+    start: Position,
+    end: Position,
+    text: &'a str,
+    message: &'a str,
+    hint: Option<&'a str>,
+    reference: Option<&'a str>,
+    related: Vec<JsonRelated<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonRelated<'a> {
+    start: Position,
+    message: &'a str,
+}
+
+impl fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.lines()).finish()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.lines();
+        for (index, line) in lines.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            f.write_str(line)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// One diagnostic as `miette` wants to see it.
+struct Report<'a> {
+    diagnostic: &'a Diagnostic,
+    source: NamedSource<String>,
+    range: std::ops::Range<usize>,
+    text: &'a str,
+}
+
+impl fmt::Debug for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.diagnostic.fmt(f)
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.diagnostic.message)
+    }
+}
+
+impl std::error::Error for Report<'_> {}
+
+impl miette::Diagnostic for Report<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.diagnostic.rule.code()))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.diagnostic.rule.severity() {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.diagnostic.hint.as_ref().map(|it| Box::new(it) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let here = LabeledSpan::new_primary_with_span(
+            Some("here".into()),
+            SourceSpan::from(self.range.clone()),
+        );
+        let others = self.diagnostic.related.iter().map(|(span, text)| {
+            LabeledSpan::new_with_span(Some(text.clone()), SourceSpan::from(span.range(self.text)))
+        });
+        Some(Box::new(std::iter::once(here).chain(others)))
+    }
+}
