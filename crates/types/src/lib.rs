@@ -7,6 +7,7 @@ pub mod coin;
 pub mod dec;
 pub mod ids;
 pub mod int;
+pub mod timestamp;
 
 pub use address::{Address, AddressError, ConsAddress, ValAddress};
 pub use coin::{Coin, CoinError, Coins, DecCoin, DecCoins, validate_denom};
