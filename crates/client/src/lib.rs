@@ -10,6 +10,7 @@
 //! - [`events`]: blocks by height without gaps.
 //! - [`gateway`]: a tenant's conversation with a provider.
 
+pub mod cert;
 pub mod chain;
 mod codec;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod hints;
 mod http;
 pub mod keyring;
 pub mod keys;
+pub mod price;
 pub mod queries;
 pub mod rpc;
 pub mod tx;
