@@ -1,0 +1,17 @@
+//! The chapters of the ledger, and the single list that binds them.
+//!
+//! Called by `node`. Calls `ledger`, `store`, `types`. Synchronous and deterministic (style.md 4).
+//! Calls between chapters go down the list: a chapter uses those named before it, never after.
+#![deny(
+    clippy::float_arithmetic,
+    clippy::iter_over_hash_type,
+    clippy::indexing_slicing,
+    clippy::unwrap_used
+)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")
+)]
+
+pub mod auth;
+pub mod bank;
