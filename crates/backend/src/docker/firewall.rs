@@ -1,0 +1,1 @@
+//! Keeps tenants off the host's own services.
