@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 use prost::Message;
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, Kind};
 use prost_types::{
     DescriptorProto, FileDescriptorSet,
     field_descriptor_proto::{Label, Type},
@@ -55,17 +55,22 @@ fn walk(folder: &PathBuf, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Full names (`package.Message.field`) of the sub-messages that the reference encodes even when
-/// they are empty (`gogoproto.nullable = false`).
+/// Full names (`package.Message.field`) of the fields that the reference encodes even when they are
+/// empty (`gogoproto.nullable = false`): sub-messages, and numbers that it holds as text.
 fn always_present(pool: &DescriptorPool) -> Result<BTreeSet<String>, Error> {
     let nullable = pool.get_extension_by_name("gogoproto.nullable").ok_or("no gogoproto")?;
+    let custom = pool.get_extension_by_name("gogoproto.customtype").ok_or("no gogoproto")?;
     let mut names = BTreeSet::new();
     for message in pool.all_messages() {
         for field in message.fields() {
             let options = field.options();
             let refused = options.has_extension(&nullable)
                 && options.get_extension(&nullable).as_bool() == Some(false);
-            if refused && field.containing_oneof().is_none() {
+            let custom = options.get_extension(&custom);
+            let number =
+                custom.as_str().is_some_and(|it| it.ends_with(".Int") || it.ends_with("Dec"));
+            let message = matches!(field.kind(), Kind::Message(_));
+            if refused && (message || number) && field.containing_oneof().is_none() {
                 names.insert(field.full_name().to_owned());
             }
         }
@@ -74,15 +79,18 @@ fn always_present(pool: &DescriptorPool) -> Result<BTreeSet<String>, Error> {
 }
 
 /// Marks those fields as required, for code generation only: the Rust field is then the message
-/// itself instead of an `Option`, and it is always encoded.
+/// itself instead of an `Option`, and it is always encoded. Numbers begin as `0`, which is how the
+/// reference writes one that was never set.
 fn require(scope: &str, message: &mut DescriptorProto, always_present: &BTreeSet<String>) {
     let name = format!("{scope}.{}", message.name());
     for field in &mut message.field {
-        if field.r#type() == Type::Message
-            && field.label() == Label::Optional
+        if field.label() == Label::Optional
             && always_present.contains(&format!("{name}.{}", field.name()))
         {
             field.set_label(Label::Required);
+            if field.r#type() != Type::Message {
+                field.default_value = Some("0".to_owned());
+            }
         }
     }
     for inner in &mut message.nested_type {

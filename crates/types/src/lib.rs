@@ -5,8 +5,11 @@
 pub mod address;
 pub mod coin;
 pub mod dec;
+pub mod encoded;
 pub mod ids;
 pub mod int;
+pub mod json;
+pub mod registry;
 pub mod timestamp;
 
 pub use address::{Address, AddressError, ConsAddress, ValAddress};
