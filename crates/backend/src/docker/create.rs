@@ -101,12 +101,6 @@ fn host_config(plan: &Plan<'_>) -> HostConfig {
     let cpu_milli = resources.cpu_milli.clamp(10, plan.cores.max(1) * 1000);
     let memory = signed(resources.memory_limit_bytes().max(MEMORY_BYTES_MIN));
     let gpus = !plan.gpus.is_empty();
-    let limit = |name: &str, soft, hard| ResourcesUlimits {
-        name: Some(name.to_owned()),
-        soft: Some(soft),
-        hard: Some(hard),
-    };
-    let locked = if gpus { -1 } else { 64 << 20 };
     HostConfig {
         nano_cpus: Some(signed(cpu_milli * 1_000_000)),
         cpu_shares: Some(signed((resources.cpu_milli * 1024 / 1000).clamp(2, 262_144))),
@@ -123,11 +117,8 @@ fn host_config(plan: &Plan<'_>) -> HostConfig {
             "net.ipv4.ping_group_range".to_owned(),
             "0 2147483647".to_owned(),
         )])),
-        ulimits: Some(vec![
-            limit("nofile", 65_536, 65_536),
-            limit("core", 0, 0),
-            limit("memlock", locked, locked),
-        ]),
+        // Only lowered: an engine without the right to raise limits refuses more than its own.
+        ulimits: Some(ulimits(gpus)),
         log_config: Some(HostConfigLogConfig {
             typ: Some("local".to_owned()),
             config: Some(HashMap::from([
@@ -155,6 +146,20 @@ fn host_config(plan: &Plan<'_>) -> HostConfig {
         runtime: plan.config.runtime.clone(),
         ..HostConfig::default()
     }
+}
+
+/// No core dumps; devices need locked memory.
+fn ulimits(gpus: bool) -> Vec<ResourcesUlimits> {
+    let limit = |name: &str, value| ResourcesUlimits {
+        name: Some(name.to_owned()),
+        soft: Some(value),
+        hard: Some(value),
+    };
+    let mut limits = vec![limit("core", 0)];
+    if gpus {
+        limits.push(limit("memlock", -1));
+    }
+    limits
 }
 
 fn mounts(plan: &Plan<'_>) -> Vec<Mount> {
