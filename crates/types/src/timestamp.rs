@@ -3,7 +3,7 @@
 //! Source: chain.md 1.1, cosmos.md 2.2 and 3.5. Only proleptic Gregorian arithmetic on integers:
 //! there is no clock here.
 
-use prost_types::{Duration, Timestamp};
+pub use prost_types::{Duration, Timestamp};
 
 /// Go's zero time, `0001-01-01T00:00:00Z`: what an unset `time.Time` encodes as.
 pub const ZERO_TIME: Timestamp = Timestamp { seconds: -62_135_596_800, nanos: 0 };
