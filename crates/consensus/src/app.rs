@@ -65,6 +65,11 @@ pub trait Application: Send + Sync + 'static {
     /// Admission of one transaction (type 0) or a second look after a block (type 1).
     fn check_tx(&self, request: abci::RequestCheckTx) -> Answer<abci::ResponseCheckTx>;
 
+    /// Does the part of checking that needs no state and may run on many threads at once
+    /// (decoding, signatures), so that what follows is quick. Gives nothing and changes nothing
+    /// that can be seen. Called before `check_tx` and for the transactions of a proposal.
+    fn warm_tx(&self, _tx: &[u8]) {}
+
     /// Chooses and orders the transactions of a block that this node proposes.
     fn prepare_proposal(
         &self,

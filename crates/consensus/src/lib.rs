@@ -7,10 +7,27 @@
 pub mod app;
 pub mod config;
 pub mod core;
+mod engine;
+mod executor;
 pub mod genesis;
+mod handle;
 pub mod keys;
+mod mempool;
+mod store;
 
 pub use app::{Answer, Application, Halt};
 pub use config::{Config, MempoolConfig, Timeouts};
+pub use executor::CommittedBlock;
 pub use genesis::{GenesisDoc, GenesisError, GenesisValidator};
+pub use engine::Peer;
+pub use handle::{Handle, Health, Identity, Latest, StartError, start};
 pub use keys::{KeyError, NodeKey, ValidatorKey};
+pub use mempool::{PoolView, SubmitError};
+pub use store::TxPosition;
+
+/// What `info` and `status` call this engine: clients accept CometBFT 0.38 alone.
+pub const VERSION: &str = "0.38.21";
+/// CometBFT's peer protocol number, for `status`.
+pub const P2P_VERSION: u64 = 8;
+/// The version of the application interface.
+pub const ABCI_VERSION: &str = "2.0.0";

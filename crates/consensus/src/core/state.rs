@@ -2,7 +2,6 @@
 
 use borsh::{BorshDeserialize, BorshSerialize, io};
 use prost::Message;
-use prost_types::Timestamp;
 use types::wire::tendermint::{abci, types as tm, version::Consensus};
 
 use super::{
@@ -11,6 +10,7 @@ use super::{
     validators::{Change, ChangeError, ConsAddress, ValidatorSet},
     vote::{BlockId, signed},
 };
+use crate::genesis::GenesisDoc;
 
 /// The state after the block of `last_height`, as far as consensus is concerned.
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
@@ -79,19 +79,15 @@ fn read_params<R: io::Read>(from: &mut R) -> io::Result<tm::ConsensusParams> {
 }
 
 impl State {
-    /// The state before the first block. `info` and `answer` come from the application.
+    /// The state before the first block. `app_version` and `answer` come from the application.
     ///
     /// # Errors
     /// [`AnswerError`].
     pub fn genesis(
-        chain_id: &str,
-        genesis_time: &Timestamp,
-        initial_height: u64,
-        genesis_params: &tm::ConsensusParams,
+        genesis: &GenesisDoc,
         genesis_validators: &[Change],
         app_version: u64,
         answer: &abci::ResponseInitChain,
-        genesis_app_hash: &[u8],
     ) -> Result<State, AnswerError> {
         let members = match answer.validators.is_empty() {
             true => genesis_validators.to_vec(),
@@ -103,14 +99,14 @@ impl State {
         let validators = ValidatorSet::new(&members)?;
         let mut next_validators = validators.clone();
         next_validators.rotate(1);
-        let genesis_time_nanos = time::to_nanos(genesis_time).ok_or(AnswerError::Time)?;
+        let genesis_time_nanos = time::to_nanos(&genesis.genesis_time).ok_or(AnswerError::Time)?;
         let app_hash = match answer.app_hash.is_empty() {
-            true => genesis_app_hash.to_vec(),
+            true => genesis.app_hash.clone(),
             false => answer.app_hash.clone(),
         };
         let mut state = State {
-            chain_id: chain_id.to_owned(),
-            initial_height,
+            chain_id: genesis.chain_id.clone(),
+            initial_height: genesis.initial_height,
             genesis_time_nanos,
             last_height: 0,
             last_block_id: None,
@@ -118,7 +114,7 @@ impl State {
             last_validators: ValidatorSet::default(),
             validators,
             next_validators,
-            params: genesis_params.clone(),
+            params: genesis.consensus_params.clone(),
             app_version,
             last_results_hash: merkle::root::<Vec<u8>>(&[]).to_vec(),
             app_hash,

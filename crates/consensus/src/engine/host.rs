@@ -1,0 +1,775 @@
+//! The loop that answers the engine (`engine.md` 1.3).
+//!
+//! The engine waits on one queue, so the loop itself only sorts messages: whatever takes time
+//! runs in a task of its own and replies from there (trap 4). A failure of the node anywhere
+//! ends the loop without a reply, so that nothing more is signed.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use malachitebft_app_channel::{
+    AppMsg, NetworkMsg, Reply,
+    app::{
+        consensus::{MisbehaviorEvidence, VoteExtensionError},
+        engine::host::{HeightParams, Next, SyncedValueOutcome},
+        streaming::{StreamContent, StreamId, StreamMessage},
+        types::{
+            LocallyProposedValue, ProposedValue,
+            core::{
+                CommitCertificate, ExtendedCommitCertificate, LinearTimeouts, NilOrVal, Round,
+                SignedVote, Validity, VoteExtensionPolicy, VoteExtensions, VoteType,
+            },
+            sync::RawDecidedValue,
+        },
+    },
+};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::{JoinHandle, spawn_blocking},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use types::wire::tendermint::{
+    abci,
+    types::{self as tm, evidence::Sum},
+};
+
+use crate::{
+    app::{Answer, Application, Halt},
+    config::Config,
+    core::{
+        block::Sealed,
+        evidence, params, state, time,
+        validators::ValidatorSet as Set,
+        vote::VoteKind,
+    },
+    engine::{
+        codec::{certificate_in, certificate_out},
+        context::{Address, Context, Height, Part, ValidatorSet, Value, ValueId},
+        signing::{KeySigner, KeyVerifier},
+        streams::{SLICE_BYTES, Streams, Whole},
+    },
+    executor::Executor,
+    store::{Proposal, SharedStore},
+};
+
+/// Blocks served to one request of a syncing peer.
+const MAX_SERVED_BLOCKS: u64 = 64;
+/// Bytes served to one request, unless one block alone is larger.
+const MAX_SERVED_BYTES: usize = 32 * 1024 * 1024;
+/// Transactions of peers that are checked at the same time; more are dropped.
+const MAX_GOSSIP_CHECKS: usize = 64;
+/// No adaptation makes a height wait longer than this.
+const MAX_TARGET: Duration = Duration::from_secs(30);
+
+/// What tasks of the loop share.
+pub(crate) struct Shared {
+    pub(crate) app: Arc<dyn Application>,
+    pub(crate) store: SharedStore,
+    pub(crate) executor: Arc<Executor>,
+    pub(crate) config: Config,
+    pub(crate) signer: KeySigner,
+    pub(crate) verifier: KeyVerifier,
+    pub(crate) network: mpsc::Sender<NetworkMsg<Context>>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) failure: Failure,
+    pub(crate) pace: Mutex<Pace>,
+}
+
+/// The first failure of this node; it stops everything.
+#[derive(Clone)]
+pub(crate) struct Failure {
+    pub(crate) stop: CancellationToken,
+    pub(crate) halt: Arc<Mutex<Option<Arc<Halt>>>>,
+}
+
+impl Failure {
+    pub(crate) fn raise(&self, halt: Halt) {
+        let mut first = self.halt.lock();
+        if first.is_none() {
+            tracing::error!(error = %halt, "halting");
+            *first = Some(Arc::new(halt));
+        }
+        self.stop.cancel();
+    }
+}
+
+/// When heights begin and how long decisions take.
+pub(crate) struct Pace {
+    began: Instant,
+    /// Smoothed time from the begin of a height to its decision.
+    usual: Duration,
+}
+
+impl Pace {
+    pub(crate) fn new() -> Pace {
+        Pace { began: Instant::now(), usual: Duration::ZERO }
+    }
+
+    fn decided(&mut self) {
+        let took = self.began.elapsed();
+        self.usual = (self.usual * 3 + took) / 4;
+    }
+}
+
+/// Owns the state of the loop.
+pub(crate) struct Host {
+    shared: Arc<Shared>,
+    height: Height,
+    streams: Streams,
+    /// Execution of the decided block.
+    executing: Option<JoinHandle<Answer<()>>>,
+    gossip_checks: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl Host {
+    pub(crate) fn new(shared: Arc<Shared>, tasks: TaskTracker) -> Host {
+        Host {
+            height: Height(shared.executor.state().last_height),
+            shared,
+            streams: Streams::default(),
+            executing: None,
+            gossip_checks: Arc::new(Semaphore::new(MAX_GOSSIP_CHECKS)),
+            tasks,
+        }
+    }
+
+    /// Runs until the node stops or the engine does.
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<AppMsg<Context>>) {
+        let stop = self.shared.stop.clone();
+        loop {
+            let message = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                message = inbox.recv() => message,
+            };
+            match message {
+                Some(message) => self.answer(message),
+                None => {
+                    if !stop.is_cancelled() {
+                        let halt = Halt::new("the consensus engine stopped; see the log above");
+                        self.shared.failure.raise(halt);
+                    }
+                    break;
+                }
+            }
+        }
+        if let Some(executing) = self.executing.take() {
+            let _ = executing.await;
+        }
+    }
+
+    /// Runs `work` where it may block, and hands its result to `then`. A failure stops the node.
+    fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shared) -> Answer<T> + Send + 'static,
+        then: impl FnOnce(T) + Send + 'static,
+    ) {
+        let shared = self.shared.clone();
+        self.tasks.spawn(async move {
+            if let Some(it) = run_blocking(&shared, work).await {
+                then(it);
+            }
+        });
+    }
+
+    fn answer(&mut self, message: AppMsg<Context>) {
+        match message {
+            AppMsg::ConsensusReady { reply } => {
+                let state = self.shared.executor.state();
+                let height = Height(state.next_height());
+                self.shared.pace.lock().began = Instant::now();
+                let _ = reply.send((height, self.shared.height_params(&state)));
+            }
+            AppMsg::StartedRound { height, round, proposer, role: _, reply_value } => {
+                tracing::debug!(%height, %round, %proposer, "started round");
+                self.started_round(height, round, reply_value);
+            }
+            AppMsg::GetValue { height, round, timeout: _, reply } => {
+                self.get_value(height, round, reply);
+            }
+            AppMsg::ReceivedProposalPart { from, published_by, part, reply } => {
+                if let StreamContent::Data(Part::Txs(txs)) = part.content {
+                    let _ = reply.send(None);
+                    self.admit_gossip(txs);
+                    return;
+                }
+                match self.streams.insert(published_by.unwrap_or(from), part) {
+                    Some(whole) if whole.height == self.height => {
+                        self.work(
+                            move |shared| shared.judge(whole),
+                            move |proposed| drop(reply.send(proposed)),
+                        );
+                    }
+                    Some(whole) => {
+                        if whole.height > self.height {
+                            self.streams.keep_early(self.height, whole);
+                        }
+                        let _ = reply.send(None);
+                    }
+                    None => drop(reply.send(None)),
+                }
+            }
+            AppMsg::RestreamProposal { height, round, valid_round, address, value_id } => {
+                let shared = self.shared.clone();
+                self.tasks.spawn(async move {
+                    let load = move |shared: &Shared| {
+                        shared.store.block_bytes(height.0, &value_id.0.hash)
+                    };
+                    if let Some(Some(bytes)) = run_blocking(&shared, load).await {
+                        shared.publish(height, round, valid_round, address, value_id, bytes).await;
+                    }
+                });
+            }
+            AppMsg::ExtendVote { height, round: _, value_id, vote_extension_policy, reply } => {
+                if vote_extension_policy.is_disabled() {
+                    let _ = reply.send(None);
+                } else {
+                    self.work(
+                        move |shared| shared.extend_vote(height, value_id),
+                        move |it| drop(reply.send(it)),
+                    );
+                }
+            }
+            AppMsg::VerifyVoteExtensions { height, round: _, value_id, extensions, reply } => {
+                self.work(
+                    move |shared| {
+                        extensions
+                            .into_iter()
+                            .map(|(address, bytes)| {
+                                let verdict =
+                                    shared.verify_extension(height, value_id, address, bytes)?;
+                                Ok((address, verdict))
+                            })
+                            .collect::<Answer<Vec<_>>>()
+                    },
+                    move |verdicts| drop(reply.send(verdicts)),
+                );
+            }
+            AppMsg::Decided { certificate, extensions, reply } => {
+                self.decided(certificate, extensions, reply);
+            }
+            AppMsg::Finalized { certificate, extensions, evidence, reply } => {
+                self.finalized(certificate, extensions, evidence, reply);
+            }
+            AppMsg::GetHistoryMinHeight { reply } => self.work(
+                |shared| shared.store.base(),
+                move |base| {
+                    let _ = reply.send(Height(base.max(1)));
+                },
+            ),
+            AppMsg::GetDecidedValues { range, reply } => self.work(
+                move |shared| shared.decided_values(*range.start(), *range.end()),
+                move |values| drop(reply.send(values)),
+            ),
+            AppMsg::ProcessSyncedValue { height, round, proposer, value_bytes, reply } => self.work(
+                move |shared| shared.judge_synced(height, round, proposer, value_bytes),
+                move |outcome| drop(reply.send(outcome)),
+            ),
+        }
+    }
+
+    /// Proposals that came early, or before a crash, are given back now.
+    fn started_round(
+        &mut self,
+        height: Height,
+        round: Round,
+        reply: Reply<Vec<ProposedValue<Context>>>,
+    ) {
+        self.height = height;
+        let early = self.streams.take_early(height);
+        self.work(
+            move |shared| {
+                for whole in early {
+                    shared.judge(whole)?;
+                }
+                let known = shared.store.proposals(height.0)?;
+                Ok(known
+                    .iter()
+                    .filter(|it| Some(it.round) == round.as_u32())
+                    .map(proposed_value)
+                    .collect())
+            },
+            move |values| drop(reply.send(values)),
+        );
+    }
+
+    fn get_value(&self, height: Height, round: Round, reply: Reply<LocallyProposedValue<Context>>) {
+        let shared = self.shared.clone();
+        self.tasks.spawn(async move {
+            let propose = move |shared: &Shared| shared.propose(height, round);
+            let Some((id, bytes)) = run_blocking(&shared, propose).await else { return };
+            let _ = reply.send(LocallyProposedValue::new(height, round, Value(id)));
+            let proposer = shared.signer.address();
+            shared.publish(height, round, Round::Nil, proposer, id, bytes).await;
+        });
+    }
+
+    /// The block becomes durable, then the engine may tell, then the block is executed.
+    fn decided(
+        &mut self,
+        certificate: CommitCertificate<Context>,
+        extensions: VoteExtensions<Context>,
+        reply: Reply<()>,
+    ) {
+        let certificate = certificate_in(
+            &ExtendedCommitCertificate::from_commit_certificate_and_extensions(
+                certificate,
+                extensions,
+            ),
+        );
+        self.shared.pace.lock().decided();
+        let shared = self.shared.clone();
+        let before = self.executing.take();
+        self.executing = Some(self.tasks.spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            let task = shared.clone();
+            let outcome = spawn_blocking(move || {
+                let height = certificate.height;
+                let hash = &certificate.block_id.hash;
+                let bytes = task.store.block_bytes(height, hash)?.ok_or_else(|| {
+                    Halt::new(format!(
+                        "block {height} {} was decided but is not here",
+                        hex::encode_upper(hash)
+                    ))
+                })?;
+                let sealed = Sealed::open(bytes)
+                    .map_err(|error| Halt::because(format!("decided block {height}"), error))?;
+                task.store.save_decided(&sealed, &certificate)?;
+                let _ = reply.send(());
+                task.executor.execute(&sealed).map(drop)
+            })
+            .await;
+            match outcome {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(halt)) => {
+                    shared.failure.raise(halt);
+                    Err(Halt::new("halted"))
+                }
+                Err(panic) => {
+                    shared.failure.raise(Halt::because("executing a block panicked", panic));
+                    Err(Halt::new("halted"))
+                }
+            }
+        }));
+    }
+
+    fn finalized(
+        &mut self,
+        certificate: CommitCertificate<Context>,
+        extensions: VoteExtensions<Context>,
+        evidence: MisbehaviorEvidence<Context>,
+        reply: Reply<Next<Context>>,
+    ) {
+        let certificate = certificate_in(
+            &ExtendedCommitCertificate::from_commit_certificate_and_extensions(
+                certificate,
+                extensions,
+            ),
+        );
+        let shared = self.shared.clone();
+        let executing = self.executing.take();
+        self.tasks.spawn(async move {
+            if let Some(executing) = executing
+                && !matches!(executing.await, Ok(Ok(())))
+            {
+                return;
+            }
+            let record = move |shared: &Shared| {
+                shared.store.save_certificate(&certificate)?;
+                shared.record_evidence(&evidence)
+            };
+            if run_blocking(&shared, record).await.is_none() {
+                return;
+            }
+            let state = shared.executor.state();
+            if !shared.wait_for_turn(&state).await {
+                return;
+            }
+            shared.pace.lock().began = Instant::now();
+            let height = Height(state.next_height());
+            let _ = reply.send(Next::Start(height, shared.height_params(&state)));
+        });
+    }
+
+    fn admit_gossip(&self, txs: Vec<Vec<u8>>) {
+        let Ok(permit) = self.gossip_checks.clone().try_acquire_owned() else { return };
+        self.work(
+            move |shared| {
+                for tx in txs {
+                    match shared.executor.mempool.submit(tx.into()) {
+                        Err(crate::SubmitError::Halt(halt)) => return Err(halt),
+                        Err(_) | Ok(_) => {}
+                    }
+                }
+                drop(permit);
+                Ok(())
+            },
+            drop,
+        );
+    }
+}
+
+/// Runs work on a thread that may block. `None` after a failure, which stops the node.
+async fn run_blocking<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared) -> Answer<T> + Send + 'static,
+) -> Option<T> {
+    let task = shared.clone();
+    match spawn_blocking(move || work(&task)).await {
+        Ok(Ok(it)) => Some(it),
+        Ok(Err(halt)) => {
+            shared.failure.raise(halt);
+            None
+        }
+        Err(panic) => {
+            shared.failure.raise(Halt::because("a consensus task panicked", panic));
+            None
+        }
+    }
+}
+
+fn proposed_value(it: &Proposal) -> ProposedValue<Context> {
+    ProposedValue {
+        height: Height(it.height),
+        round: Round::new(it.round),
+        valid_round: it.valid_round.map_or(Round::Nil, Round::new),
+        proposer: Address(it.proposer),
+        value: Value(ValueId(it.id)),
+        validity: Validity::from_bool(it.valid),
+    }
+}
+
+impl Shared {
+    /// A single validator paces itself; several use the engine's target time, which also lets
+    /// late precommits into the commit (trap 2). A height that is decided late finalizes at the
+    /// first quorum, so the target keeps a margin over what decisions usually take.
+    fn height_params(&self, state: &state::State) -> HeightParams<Context> {
+        let t = &self.config.timeouts;
+        let timeouts = LinearTimeouts {
+            propose: t.propose,
+            propose_delta: t.delta,
+            prevote: t.prevote,
+            prevote_delta: t.delta,
+            precommit: t.precommit,
+            precommit_delta: t.delta,
+            rebroadcast: t.rebroadcast,
+            max_timeout: t.max,
+        };
+        let target = match self.alone(state) {
+            true => None,
+            false => {
+                let margin = self.pace.lock().usual.saturating_mul(2).min(MAX_TARGET);
+                Some(self.config.block_time.max(margin))
+            }
+        };
+        let policy = match params::extensions_enabled(&state.params, state.next_height()) {
+            true => VoteExtensionPolicy::Required,
+            false => VoteExtensionPolicy::Disabled,
+        };
+        HeightParams::new(ValidatorSet::new(&state.validators), timeouts, target)
+            .with_vote_extension_policy(policy)
+    }
+
+    fn alone(&self, state: &state::State) -> bool {
+        state.validators.len() == 1
+            && state.validators.find(&self.signer.address().0).is_some()
+    }
+
+    /// Waits until the next height of a single validator is due: a beat after the last, or
+    /// sooner when transactions wait. False when the node stops meanwhile.
+    async fn wait_for_turn(&self, state: &state::State) -> bool {
+        if !self.alone(state) {
+            return !self.stop.is_cancelled();
+        }
+        let began = tokio::time::Instant::from_std(self.pace.lock().began);
+        let busy = async {
+            self.executor.mempool.arrival().await;
+            tokio::time::sleep_until(began + self.config.block_time_busy).await;
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep_until(began + self.config.block_time) => true,
+            () = busy => true,
+        }
+    }
+
+    /// The block this node proposes in a round: the same one when asked again.
+    fn propose(&self, height: Height, round: Round) -> Answer<(ValueId, Bytes)> {
+        let round = round.as_u32().unwrap_or(0);
+        let me = self.signer.address().0;
+        for it in self.store.proposals(height.0)? {
+            if it.round == round
+                && it.proposer == me
+                && let Some(bytes) = self.store.block_bytes(height.0, &it.id.hash)?
+            {
+                return Ok((ValueId(it.id), bytes));
+            }
+        }
+        let sealed = self.executor.build(&me)?;
+        self.saw_block(&sealed);
+        let proposal = Proposal {
+            height: height.0,
+            round,
+            valid_round: None,
+            proposer: me,
+            id: sealed.id,
+            valid: true,
+        };
+        self.store.save_proposal(&proposal, &sealed.bytes)?;
+        Ok((ValueId(sealed.id), sealed.bytes))
+    }
+
+    fn saw_block(&self, sealed: &Sealed) {
+        if let Some(nanos) = time::to_nanos(&sealed.block.header.time) {
+            self.signer.clock.saw_block(nanos);
+        }
+    }
+
+    /// Sends a block to the others, in slices, as one stream.
+    async fn publish(
+        &self,
+        height: Height,
+        round: Round,
+        valid_round: Round,
+        proposer: Address,
+        id: ValueId,
+        bytes: Bytes,
+    ) {
+        let signature = self.signer.sign_parts(height, round, &id);
+        let sender = self.signer.address();
+        let slices = bytes.chunks(SLICE_BYTES).map(|it| Part::Data(it.to_vec()));
+        let parts = std::iter::once(Part::Init { height, round, valid_round, proposer })
+            .chain(slices)
+            .chain([Part::Fin { id, sender, signature }])
+            .map(StreamContent::Data)
+            .chain([StreamContent::Fin]);
+        let stream = new_stream_id();
+        for (part, sequence) in parts.zip(0_u64..) {
+            let message = StreamMessage::new(stream.clone(), sequence, part);
+            if self.network.send(NetworkMsg::PublishProposalPart(message)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Looks at a whole proposal of the current height. `None`: not worth telling the engine.
+    fn judge(&self, whole: Whole) -> Answer<Option<ProposedValue<Context>>> {
+        let state = self.executor.state();
+        if whole.height.0 != state.next_height() {
+            return Ok(None);
+        }
+        let Some(round) = whole.round.as_u32() else { return Ok(None) };
+        let signed = state.validators.find(&whole.sender.0).is_some_and(|(_, sender)| {
+            let key = &sender.public_key;
+            self.verifier.parts_are_signed(key, whole.height, whole.round, &whole.id, &whole.signature)
+        });
+        let expected = state.validators.proposer_of_round(round).map(|it| it.address);
+        if !signed || expected != Some(whole.proposer.0) {
+            tracing::debug!(height = %whole.height, round, "ignored a proposal that is not its turn");
+            return Ok(None);
+        }
+        let sealed = match Sealed::open(whole.bytes.into()) {
+            Ok(sealed) if sealed.id == whole.id.0 => sealed,
+            _ => {
+                tracing::warn!(height = %whole.height, round, "ignored a proposal that is no block");
+                return Ok(None);
+            }
+        };
+        let proposal = Proposal {
+            height: whole.height.0,
+            round,
+            valid_round: whole.valid_round.as_u32(),
+            proposer: whole.proposer.0,
+            id: sealed.id,
+            valid: false,
+        };
+        self.record(proposal, &sealed, true).map(Some)
+    }
+
+    /// Judges a block, unless that was done in an earlier round, and keeps it.
+    fn record(
+        &self,
+        mut proposal: Proposal,
+        sealed: &Sealed,
+        ask_app: bool,
+    ) -> Answer<ProposedValue<Context>> {
+        let known = self.store.proposals(proposal.height)?.into_iter().find(|it| it.id == sealed.id);
+        proposal.valid = match known {
+            Some(known) => known.valid,
+            None => match self.executor.judge(sealed, ask_app)? {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::warn!(
+                        height = proposal.height,
+                        round = proposal.round,
+                        %error,
+                        "refused a proposed block"
+                    );
+                    false
+                }
+            },
+        };
+        if proposal.valid {
+            self.saw_block(sealed);
+        }
+        self.store.save_proposal(&proposal, &sealed.bytes)?;
+        Ok(proposed_value(&proposal))
+    }
+
+    /// The commit of a synced block was verified; the block itself is judged here.
+    fn judge_synced(
+        &self,
+        height: Height,
+        round: Round,
+        proposer: Address,
+        bytes: Bytes,
+    ) -> Answer<SyncedValueOutcome<Context>> {
+        if height.0 != self.executor.state().next_height() {
+            return Ok(SyncedValueOutcome::LocalTransientError);
+        }
+        let Ok(sealed) = Sealed::open(bytes) else { return Ok(SyncedValueOutcome::PeerFault) };
+        let proposal = Proposal {
+            height: height.0,
+            round: round.as_u32().unwrap_or(0),
+            valid_round: None,
+            proposer: proposer.0,
+            id: sealed.id,
+            valid: false,
+        };
+        self.record(proposal, &sealed, false).map(SyncedValueOutcome::Verdict)
+    }
+
+    fn decided_values(&self, first: Height, last: Height) -> Answer<Vec<RawDecidedValue<Context>>> {
+        let mut values = VecDeque::new();
+        let mut size = 0_usize;
+        let last = last.0.min(first.0.saturating_add(MAX_SERVED_BLOCKS)).min(self.store.height());
+        for height in first.0..=last {
+            let (Some(sealed), Some(certificate)) =
+                (self.store.block(height)?, self.store.certificate(height)?)
+            else {
+                break;
+            };
+            size = size.saturating_add(sealed.bytes.len());
+            if size > MAX_SERVED_BYTES && !values.is_empty() {
+                break;
+            }
+            values.push_back(RawDecidedValue::new(sealed.bytes, certificate_out(certificate)));
+        }
+        Ok(values.into())
+    }
+
+    fn extend_vote(&self, height: Height, id: ValueId) -> Answer<Option<Vec<u8>>> {
+        let state = self.executor.state();
+        let Some(bytes) = self.store.block_bytes(height.0, &id.0.hash)? else {
+            return Ok(Some(Vec::new()));
+        };
+        let sealed = Sealed::open(bytes)
+            .map_err(|error| Halt::because(format!("proposed block {height}"), error))?;
+        let it = state::finalize_request(&sealed, &state.last_validators);
+        let response = self.app.extend_vote(abci::RequestExtendVote {
+            hash: it.hash,
+            height: it.height,
+            time: it.time,
+            txs: it.txs,
+            proposed_last_commit: it.decided_last_commit,
+            misbehavior: it.misbehavior,
+            next_validators_hash: it.next_validators_hash,
+            proposer_address: it.proposer_address,
+        })?;
+        Ok(Some(response.vote_extension))
+    }
+
+    fn verify_extension(
+        &self,
+        height: Height,
+        id: ValueId,
+        address: Address,
+        bytes: Vec<u8>,
+    ) -> Answer<Result<(), VoteExtensionError>> {
+        let response = self.app.verify_vote_extension(abci::RequestVerifyVoteExtension {
+            hash: id.0.hash.to_vec(),
+            validator_address: address.0.to_vec(),
+            height: crate::core::vote::signed(height.0),
+            vote_extension: bytes,
+        })?;
+        let accept = abci::response_verify_vote_extension::VerifyStatus::Accept;
+        Ok(match response.status == i32::from(accept) {
+            true => Ok(()),
+            false => Err(VoteExtensionError::InvalidVoteExtension),
+        })
+    }
+
+    /// Double votes become evidence for a later block. Double proposals are not in CometBFT's
+    /// evidence and are only logged.
+    fn record_evidence(&self, seen: &MisbehaviorEvidence<Context>) -> Answer<()> {
+        let mut items = Vec::new();
+        for (address, pairs) in seen.votes.iter() {
+            for (first, second) in pairs {
+                let height = first.height.0;
+                let (Some(set), Some(meta)) =
+                    (self.store.validators(height)?, self.store.meta(height)?)
+                else {
+                    continue;
+                };
+                if let Some(item) = evidence_of(first, second, address, &set, &meta) {
+                    items.push(item);
+                }
+            }
+        }
+        for (address, _) in seen.proposals.iter() {
+            tracing::warn!(validator = %address, "a validator proposed two blocks in one round");
+        }
+        if items.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(items = items.len(), "recorded evidence of double votes");
+        self.store.save_evidence(&items)
+    }
+
+    /// Tells the others about a transaction that is new here.
+    pub(crate) async fn gossip(&self, txs: Vec<Vec<u8>>) {
+        let part = StreamContent::Data(Part::Txs(txs));
+        let message = StreamMessage::new(new_stream_id(), 0, part);
+        // A full queue or a stopping engine: the transaction stays in our own pool.
+        let _ = self.network.try_send(NetworkMsg::PublishProposalPart(message));
+    }
+}
+
+/// Fresh for every publication.
+fn new_stream_id() -> StreamId {
+    StreamId::new(Bytes::copy_from_slice(&rand::random::<[u8; 16]>()))
+}
+
+fn evidence_of(
+    first: &SignedVote<Context>,
+    second: &SignedVote<Context>,
+    address: &Address,
+    set: &Set,
+    meta: &tm::BlockMeta,
+) -> Option<tm::Evidence> {
+    let plain = |it: &SignedVote<Context>| evidence::SignedVote {
+        kind: match it.kind {
+            VoteType::Prevote => VoteKind::Prevote,
+            VoteType::Precommit => VoteKind::Precommit,
+        },
+        height: it.height.0,
+        round: it.round.as_u32().unwrap_or(0),
+        block_id: match &it.value {
+            NilOrVal::Nil => None,
+            NilOrVal::Val(id) => Some(id.0),
+        },
+        time_nanos: it.signature.time_nanos,
+        signature: it.signature.bytes,
+    };
+    let time = meta.header.time;
+    let item = evidence::duplicate_vote(&plain(first), &plain(second), &address.0, set, time)?;
+    Some(tm::Evidence { sum: Some(Sum::DuplicateVoteEvidence(item)) })
+}
