@@ -13,5 +13,17 @@
     allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")
 )]
 
+pub mod audit;
 pub mod auth;
 pub mod bank;
+pub mod base;
+pub mod cert;
+pub mod denoms;
+pub mod deployment;
+pub mod escrow;
+pub mod genesis;
+pub mod market;
+mod paging;
+pub mod provider;
+#[cfg(test)]
+mod testing;
