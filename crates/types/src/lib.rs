@@ -3,6 +3,7 @@
 //! Called by every other crate; calls none of ours. Synchronous, deterministic, no I/O.
 
 pub mod address;
+pub mod amino;
 pub mod coin;
 pub mod dec;
 pub mod encoded;
@@ -10,6 +11,7 @@ pub mod ids;
 pub mod int;
 pub mod json;
 pub mod registry;
+pub mod signers;
 pub mod timestamp;
 
 pub use address::{Address, AddressError, ConsAddress, ValAddress};

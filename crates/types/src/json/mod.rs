@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use prost::{Message, Name};
 use serde_json::Value;
 
+pub(crate) use print::is_wide;
 pub use read::Unknown;
 pub use text::{go_string, sorted_text};
 
