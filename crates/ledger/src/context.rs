@@ -42,6 +42,7 @@ pub struct View {
     state: State,
     block: Arc<Block>,
     gas: Gas,
+    min_gas_prices: types::DecCoins,
 }
 
 /// Writes state and emits events. Dereferences to [`View`].
@@ -63,7 +64,8 @@ impl Deref for Ctx {
 
 impl View {
     pub(crate) fn new(base: Arc<dyn Base>, block: Arc<Block>) -> Self {
-        Self { state: State::new(base), block, gas: Gas::unlimited() }
+        let min_gas_prices = types::DecCoins::default();
+        Self { state: State::new(base), block, gas: Gas::unlimited(), min_gas_prices }
     }
 
     /// Everything about the block being executed, or last committed for queries.
@@ -96,6 +98,11 @@ impl View {
 
     pub fn consensus_params(&self) -> &ConsensusParams {
         &self.block.consensus_params
+    }
+
+    /// This operator's least gas prices. Only the check state has any: blocks do not know them.
+    pub fn min_gas_prices(&self) -> &types::DecCoins {
+        &self.min_gas_prices
     }
 
     pub fn gas(&self) -> &Gas {
@@ -174,6 +181,15 @@ impl Ctx {
             consensus_param_updates: None,
             router,
         }
+    }
+
+    pub(crate) fn set_min_gas_prices(&mut self, prices: types::DecCoins) {
+        self.view.min_gas_prices = prices;
+    }
+
+    /// Starts from changes that are not committed yet.
+    pub(crate) fn set_changes(&mut self, changes: Changes) {
+        self.view.state.set_changes(changes);
     }
 
     pub(crate) fn router(&self) -> Arc<Router> {

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt};
 
 /// The result of everything that executes: handlers, hooks, state reads, queries.
-pub type Result<T = ()> = std::result::Result<T, Fault>;
+pub type Result<T = (), E = Fault> = std::result::Result<T, E>;
 
 /// A deterministic failure. Every node computes the same one.
 ///
@@ -146,12 +146,15 @@ impl Fault {
         }
     }
 
-    pub(crate) fn is_out_of_gas(&self) -> bool {
-        self.0.kind == Kind::OutOfGas
+    /// The name of the charge that the gas meter refused.
+    pub(crate) fn out_of_gas_location(&self) -> Option<&str> {
+        (self.0.kind == Kind::OutOfGas).then_some(&*self.0.root)
     }
 
-    pub(crate) fn is_panic(&self) -> bool {
-        self.0.kind == Kind::Panic
+    /// Whether the fault ends the transaction from wherever it is, as a panic of the reference
+    /// does: nothing is written around its text.
+    pub(crate) fn is_abrupt(&self) -> bool {
+        matches!(self.0.kind, Kind::OutOfGas | Kind::Panic)
     }
 
     /// Whether this is that registered error, whatever context it carries.

@@ -75,7 +75,7 @@ mod tests {
     fn a_tripped_meter_stays_tripped() {
         let gas = Gas::limited(10);
         assert!(gas.consume(10, "a").is_ok());
-        assert!(gas.consume(1, "b").is_err_and(|it| it.is_out_of_gas()));
+        assert!(gas.consume(1, "b").is_err_and(|it| it.out_of_gas_location() == Some("b")));
         assert!(gas.consume(0, "c").is_err());
         assert_eq!(gas.tripped(), Some("b"));
         assert_eq!(gas.used(), 11);

@@ -15,6 +15,7 @@
 )]
 
 mod ante;
+mod app;
 mod context;
 mod events;
 mod fault;
@@ -25,12 +26,15 @@ mod module;
 mod page;
 mod routes;
 mod schema;
+pub mod sign;
 mod state;
 pub mod testing;
 mod tx;
 mod typed;
+mod wire;
 
 pub use ante::{Admission, Claim, Stage};
+pub use app::{App, Config, store_names};
 pub use context::{Block, Ctx, Pairs, View, nanos};
 pub use events::{event, typed};
 pub use fault::{Fault, Halt, Result, Sdk, Status, halt};
@@ -39,5 +43,5 @@ pub use module::{Entry, Invariant, Module, Runtime, broken_invariants, forgotten
 pub use page::{DEFAULT_LIMIT, Paging, StateKey, paginate, paginate_items};
 pub use routes::{Request, Router, Routes};
 pub use state::{Base, Changes, MemoryBase, Pair, prefix_end};
-pub use tx::{Msg, Tx};
+pub use tx::{Tx, hash, signers_of};
 pub use typed::{Counter, Entries, Follows, Index, Indexed, Item, Map, Walk};

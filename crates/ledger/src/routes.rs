@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use prost::{Message, Name};
 use prost_types::Any;
 
-use crate::{Ctx, Fault, Result, Sdk, View, schema::Schema};
+use crate::{Ctx, Fault, Result, Runtime, Sdk, View, schema::Schema};
 
 /// What a handler takes: a wire message, or its typed twin made during decode.
 pub trait Request: Sized + 'static {
@@ -163,6 +163,15 @@ impl Router {
     pub fn answer(&self, view: &View, path: &str, bytes: &[u8]) -> Option<Result<Vec<u8>>> {
         self.queries.get(path).map(|answer| answer(view, bytes))
     }
+}
+
+/// The routes of all modules.
+pub(crate) fn router<R: Runtime>() -> Router {
+    let mut router = Router::default();
+    for module in R::MODULES {
+        (module.routes)(&mut Routes { router: &mut router });
+    }
+    router
 }
 
 pub(crate) fn no_handler(type_url: &str) -> Fault {

@@ -12,10 +12,11 @@ pub(crate) type MessageIndex = u32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     /// Wire type of one value; repeated numbers may also be packed.
-    Scalar {
-        wire: u8,
-        packable: bool,
-    },
+    Scalar { wire: u8, packable: bool },
+    /// The text of a whole number of at most 256 bits; refused at decode when it is none.
+    Integer,
+    /// The same for a decimal: its digits without the point.
+    Decimal,
     Message(MessageIndex),
 }
 
@@ -73,6 +74,11 @@ impl Schema {
         self.methods.get(input).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether a service takes this message as a transaction's.
+    pub(crate) fn is_msg(&self, name: &str) -> bool {
+        self.methods(name).iter().any(|it| it.is_msg)
+    }
+
     /// The method at a path.
     pub(crate) fn method_at(&self, path: &str) -> Option<&MethodShape> {
         self.methods.values().flatten().find(|it| it.path == path)
@@ -86,6 +92,7 @@ fn compile(pool: &DescriptorPool) -> Schema {
         let index = MessageIndex::try_from(index).unwrap_or(MessageIndex::MAX);
         schema.by_name.insert(message.full_name().to_owned(), index);
     }
+    let custom = pool.get_extension_by_name("gogoproto.customtype");
     for message in &descriptors {
         let mut shape = MessageShape {
             name: message.full_name().to_owned(),
@@ -98,7 +105,15 @@ fn compile(pool: &DescriptorPool) -> Schema {
                 Kind::Message(inner) => {
                     Field::Message(schema.by_name.get(inner.full_name()).copied().unwrap_or(0))
                 }
-                Kind::String | Kind::Bytes => Field::Scalar { wire: 2, packable: false },
+                Kind::String | Kind::Bytes => {
+                    let options = field.options();
+                    let custom = custom.as_ref().map(|it| options.get_extension(it));
+                    match custom.as_deref().and_then(Value::as_str) {
+                        Some(name) if name.ends_with("math.Int") => Field::Integer,
+                        Some(name) if name.ends_with("LegacyDec") => Field::Decimal,
+                        _ => Field::Scalar { wire: 2, packable: false },
+                    }
+                }
                 Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => {
                     Field::Scalar { wire: 1, packable: field.is_list() }
                 }

@@ -47,6 +47,10 @@ impl State {
         Self { base, changes: Changes::new(), journal: Vec::new(), depth: 0 }
     }
 
+    pub(crate) fn set_changes(&mut self, changes: Changes) {
+        self.changes = changes;
+    }
+
     pub(crate) fn into_changes(self) -> Changes {
         self.changes
     }

@@ -8,8 +8,9 @@ use prost_types::{Any, Timestamp};
 use types::wire::tendermint::abci::Event;
 
 use crate::{
-    Base, Block, Ctx, Fault, MemoryBase, Result, Router, Routes, Runtime, View,
+    Base, Block, Ctx, Fault, MemoryBase, Result, Runtime, View,
     module::{broken_invariants, ordered},
+    routes::router,
 };
 
 /// A context over empty memory at height 1, without routes.
@@ -142,15 +143,6 @@ impl<R: Runtime> Chain<R> {
             .collect();
         serde_json::Value::Object(state)
     }
-}
-
-/// The routes of all modules.
-pub(crate) fn router<R: Runtime>() -> Router {
-    let mut router = Router::default();
-    for module in R::MODULES {
-        (module.routes)(&mut Routes { router: &mut router });
-    }
-    router
 }
 
 /// The value of an event's attribute; panics when there is none.

@@ -1,13 +1,20 @@
-//! A decoded transaction.
+//! A transaction: decoded once (cosmos.md 1.2), with the signatures that were found to be good.
 
-use types::wire::cosmos::tx::v1beta1::{AuthInfo, TxBody};
+use std::sync::{Mutex, PoisonError};
 
-/// A message of a transaction, still packed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Msg {
-    pub type_url: String,
-    pub value: Vec<u8>,
-}
+use prost::Message;
+use prost_types::Any;
+use sha2::{Digest, Sha256};
+use types::{
+    Address,
+    wire::cosmos::tx::v1beta1::{AuthInfo, Fee, TxBody, TxRaw},
+};
+
+use crate::{
+    Claim, Fault, Result, Sdk,
+    schema::Schema,
+    wire::{self, Unknown},
+};
 
 /// A transaction as decoded once, on its first sight.
 #[derive(Debug)]
@@ -21,5 +28,134 @@ pub struct Tx {
     pub body: TxBody,
     pub auth_info: AuthInfo,
     pub signatures: Vec<Vec<u8>>,
-    pub messages: Vec<Msg>,
+    /// Whether the body has unknown fields that are not critical: fatal for amino signatures.
+    pub has_unknown_fields: bool,
+    /// Signatures verified already, and what for. Whoever asks compares the whole claim.
+    verified: Mutex<Vec<Claim>>,
+}
+
+/// SHA-256 of broadcast bytes: the transaction's name everywhere.
+pub fn hash(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+fn refuse(why: impl std::fmt::Display) -> Fault {
+    Sdk::TxDecode.wrap(why)
+}
+
+impl Tx {
+    /// Decodes broadcast bytes, `sdk/2` when they are no transaction.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        Self::decode_hashed(bytes, hash(bytes))
+    }
+
+    pub(crate) fn decode_hashed(bytes: &[u8], hash: [u8; 32]) -> Result<Self> {
+        wire::is_adr_027(bytes).map_err(refuse)?;
+        check("cosmos.tx.v1beta1.TxRaw", bytes, Unknown::Refuse)?;
+        let TxRaw { body_bytes, auth_info_bytes, signatures } =
+            TxRaw::decode(bytes).map_err(refuse)?;
+        let has_unknown_fields =
+            check("cosmos.tx.v1beta1.TxBody", &body_bytes, Unknown::AllowNonCritical)?;
+        check("cosmos.tx.v1beta1.AuthInfo", &auth_info_bytes, Unknown::Refuse)?;
+        let body = TxBody::decode(body_bytes.as_slice()).map_err(refuse)?;
+        let auth_info = AuthInfo::decode(auth_info_bytes.as_slice()).map_err(refuse)?;
+        for message in &body.messages {
+            let name = message.type_url.strip_prefix('/').unwrap_or_default();
+            if !Schema::get().is_msg(name) {
+                return Err(refuse(format!("unable to resolve type URL {}", message.type_url)));
+            }
+        }
+        let options = body.extension_options.iter().chain(&body.non_critical_extension_options);
+        if let Some(Any { type_url, .. }) = options.into_iter().next() {
+            let why = "no registered implementations of type tx.TxExtensionOptionI";
+            return Err(refuse(format!("{why}: {type_url}")));
+        }
+        Ok(Self {
+            hash,
+            size: bytes.len(),
+            body_bytes,
+            auth_info_bytes,
+            body,
+            auth_info,
+            signatures,
+            has_unknown_fields,
+            verified: Mutex::default(),
+        })
+    }
+
+    pub fn messages(&self) -> &[Any] {
+        &self.body.messages
+    }
+
+    /// The fee; a transaction without one has none of anything.
+    pub fn fee(&self) -> Fee {
+        self.auth_info.fee.clone().unwrap_or_default()
+    }
+
+    pub fn gas_limit(&self) -> u64 {
+        self.auth_info.fee.as_ref().map_or(0, |it| it.gas_limit)
+    }
+
+    /// Who must sign: the signers of the messages in order, without duplicates, then the fee's
+    /// payer (cosmos.md 1.3).
+    pub fn signers(&self) -> Result<Vec<Address>> {
+        let mut signers = Vec::new();
+        for message in self.messages() {
+            for signer in signers_of(message)? {
+                if !signers.contains(&signer) {
+                    signers.push(signer);
+                }
+            }
+        }
+        if let Some(Fee { payer, .. }) = &self.auth_info.fee
+            && !payer.is_empty()
+        {
+            let payer = payer.parse::<Address>()?;
+            if !signers.contains(&payer) {
+                signers.push(payer);
+            }
+        }
+        Ok(signers)
+    }
+
+    /// Who pays the fee unless somebody grants it: the fee's payer, or the first signer.
+    pub fn fee_payer(&self) -> Result<Address> {
+        if let Some(Fee { payer, .. }) = &self.auth_info.fee
+            && !payer.is_empty()
+        {
+            return Ok(payer.parse()?);
+        }
+        let first = self.messages().first().map(signers_of).transpose()?.unwrap_or_default();
+        first.into_iter().next().ok_or_else(|| Sdk::NoSignatures.into())
+    }
+
+    pub(crate) fn is_verified(&self, claim: &Claim) -> bool {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).contains(claim)
+    }
+
+    pub(crate) fn set_verified(&self, claim: Claim) {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).push(claim);
+    }
+}
+
+fn check(name: &str, bytes: &[u8], unknown: Unknown) -> Result<bool> {
+    let index = Schema::get().index(name).ok_or_else(|| refuse(format!("no message {name}")))?;
+    wire::check(index, bytes, unknown).map_err(refuse)
+}
+
+/// The signers that a message names. A validator operator stands for the account of its bytes.
+pub fn signers_of(message: &Any) -> Result<Vec<Address>> {
+    let name = message.type_url.strip_prefix('/').unwrap_or_default();
+    let shape = Schema::get().by_name(name).ok_or_else(|| Fault::plain("unknown message"))?;
+    let texts = wire::signers(shape, &message.value).map_err(Fault::plain)?;
+    texts
+        .iter()
+        .map(|text| match text.parse::<Address>() {
+            Ok(address) => Ok(address),
+            Err(error) => match text.parse::<types::ValAddress>() {
+                Ok(operator) => Ok(Address::from(&operator)),
+                Err(_) => Err(error.into()),
+            },
+        })
+        .collect()
 }

@@ -105,8 +105,11 @@ pub(super) fn send_many(
     debit(cx, from, amount)?;
     for (to, coins) in outputs {
         credit(cx, to, coins)?;
-        let (recipient, amount) = (to.to_string(), coins.to_string());
-        cx.emit_plain("transfer", [("recipient", &*recipient), ("amount", &amount)]);
+        let (to_text, amount) = (to.to_string(), coins.to_string());
+        cx.emit_plain(
+            "transfer",
+            [("recipient", &*to_text), ("sender", &sender), ("amount", &amount)],
+        );
         auth::ensure_account(cx, to)?;
     }
     Ok(())

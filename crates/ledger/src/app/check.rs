@@ -1,0 +1,105 @@
+//! Transactions before any block: admission to the mempool, and simulation.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use types::wire::{
+    cosmos::base::abci::v1beta1::{GasInfo, SimulationResponse},
+    tendermint::abci::{CheckTxType, RequestCheckTx, ResponseCheckTx},
+};
+
+use super::{
+    App, committed,
+    deliver::{self, Outcome},
+    guard, lock,
+};
+use crate::{
+    Base, Halt, Result, Runtime, Stage, Tx,
+    ante::Admission,
+    sign::{self, PublicKey, SignerData},
+};
+
+impl<R: Runtime> App<R> {
+    /// Admits a transaction to the mempool on top of those admitted since the last commit.
+    pub fn check_tx(&self, request: RequestCheckTx) -> Result<ResponseCheckTx, Halt> {
+        guard(|| {
+            let recheck = request.r#type == i32::from(CheckTxType::Recheck);
+            let stage = if recheck { Stage::Recheck } else { Stage::Check };
+            let outcome = match self.txs.decode(&request.tx) {
+                Err(fault) => Outcome::refused(fault),
+                Ok(tx) => {
+                    if !recheck {
+                        // The dear part, before the lock that serialises checks.
+                        self.verify_ahead(&tx, &(Arc::new(self.store.latest()) as Arc<dyn Base>));
+                    }
+                    deliver::run::<R>(&mut lock(&self.check), &tx, stage, None)
+                }
+            };
+            let result = outcome.into_result();
+            ResponseCheckTx {
+                code: result.code,
+                codespace: result.codespace,
+                log: result.log,
+                gas_wanted: result.gas_wanted,
+                gas_used: result.gas_used,
+                events: result.events,
+                ..ResponseCheckTx::default()
+            }
+        })
+    }
+
+    /// What a transaction would do on the check state, and the gas it would use.
+    pub(super) fn simulate(&self, bytes: &[u8]) -> (u64, Result<SimulationResponse>) {
+        let tx = match self.txs.decode(bytes) {
+            Ok(tx) => tx,
+            Err(fault) => return (0, Err(fault)),
+        };
+        let cx = &mut *lock(&self.check);
+        let mark = cx.mark();
+        let outcome = deliver::run::<R>(cx, &tx, Stage::Simulate, None);
+        cx.undo(mark);
+        let Outcome { gas_wanted, gas_used, events, replies } = outcome;
+        let answer = replies.map(|replies| SimulationResponse {
+            gas_info: GasInfo { gas_wanted, gas_used },
+            result: Some(types::wire::cosmos::base::abci::v1beta1::Result {
+                data: deliver::data(replies.clone()),
+                log: String::new(),
+                events,
+                msg_responses: replies,
+            }),
+        });
+        (gas_used, answer)
+    }
+
+    /// Decodes transactions and verifies their signatures on all cores, against committed state.
+    /// What it finds good, execution need not verify again; it decides nothing.
+    pub(super) fn prepare(&self, txs: &[Vec<u8>]) -> Vec<Result<Arc<Tx>>> {
+        let base: Arc<dyn Base> = Arc::new(self.store.latest());
+        txs.par_iter()
+            .map(|bytes| {
+                let tx = self.txs.decode(bytes)?;
+                self.verify_ahead(&tx, &base);
+                Ok(tx)
+            })
+            .collect()
+    }
+
+    fn verify_ahead(&self, tx: &Tx, base: &Arc<dyn Base>) {
+        let cx = committed(base.clone(), self.router.clone());
+        for claim in R::Ante::claims(&cx, tx) {
+            let info = tx.auth_info.signer_infos.get(claim.signer);
+            let mode = info.and_then(|it| it.mode_info.as_ref()).and_then(|it| it.sum.as_ref());
+            let Some(mode) = mode else { continue };
+            let key = PublicKey::Secp256k1(claim.public_key);
+            let signer = SignerData {
+                chain_id: cx.chain_id(),
+                address: &key.address(),
+                account_number: claim.account_number,
+                sequence: claim.sequence,
+                index: claim.signer,
+            };
+            // A refusal is found again, with its text, by admission.
+            let _ = sign::verify(tx, &key, mode, &signer);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Walking protobuf bytes without decoding them: unknown fields, malformed numbers, signers.
+
+use std::str::from_utf8;
+
+use crate::schema::{Field, MessageIndex, MessageShape, Schema};
+
+type Result<T = ()> = std::result::Result<T, String>;
+
+/// Nesting that no honest transaction reaches.
+const DEPTH_MAX: u8 = 64;
+
+/// One field: number, wire type, and its bytes (of a length-delimited one: without the length).
+pub(crate) struct Part<'a> {
+    pub(crate) number: u32,
+    pub(crate) wire: u8,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// Splits a message into its fields.
+pub(crate) struct Parts<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = Result<Part<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let part = self.part();
+        if part.is_err() {
+            self.0 = &[];
+        }
+        Some(part)
+    }
+}
+
+impl<'a> Parts<'a> {
+    fn part(&mut self) -> Result<Part<'a>> {
+        let tag = varint(&mut self.0)?;
+        let number = u32::try_from(tag >> 3).map_err(|_| "field number out of range")?;
+        if number == 0 || number > 536_870_911 {
+            return Err(format!("invalid field number {number}"));
+        }
+        let wire = u8::try_from(tag & 7).map_err(|_| "wire type")?;
+        let bytes = match wire {
+            0 => {
+                let before = self.0;
+                varint(&mut self.0)?;
+                let used = before.len().saturating_sub(self.0.len());
+                before.split_at(used).0
+            }
+            1 => take(&mut self.0, 8)?,
+            2 => {
+                let length = varint(&mut self.0)?;
+                take(&mut self.0, usize::try_from(length).map_err(|_| "length out of range")?)?
+            }
+            5 => take(&mut self.0, 4)?,
+            _ => return Err(format!("wire type {wire} of field {number} is not supported")),
+        };
+        Ok(Part { number, wire, bytes })
+    }
+}
+
+fn take<'a>(bytes: &mut &'a [u8], count: usize) -> Result<&'a [u8]> {
+    let (head, tail) = bytes.split_at_checked(count).ok_or("unexpected EOF")?;
+    *bytes = tail;
+    Ok(head)
+}
+
+fn varint(bytes: &mut &[u8]) -> Result<u64> {
+    let mut value = 0u64;
+    for shift in (0..10u32).map(|it| it.saturating_mul(7)) {
+        let [byte] = take(bytes, 1)? else { return Err("unexpected EOF".to_owned()) };
+        let bits = u64::from(byte & 0x7F);
+        if shift == 63 && bits > 1 {
+            return Err("varint overflows 64 bits".to_owned());
+        }
+        value |= bits << shift;
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err("varint overflows 64 bits".to_owned())
+}
+
+/// Whether `TxRaw` has the form of ADR-027: fields 1, 2, 3… in order, each at most once but the
+/// last, all length-delimited, all varints of minimal length.
+pub(crate) fn is_adr_027(bytes: &[u8]) -> Result {
+    let mut rest = bytes;
+    let mut last = 0u64;
+    let minimal = |rest: &mut &[u8]| -> Result<u64> {
+        let before = rest.len();
+        let value = varint(rest)?;
+        let used = before.saturating_sub(rest.len());
+        let bits = usize::try_from(u64::BITS.saturating_sub(value.leading_zeros()).max(1));
+        if used > bits.unwrap_or(64).div_ceil(7) {
+            return Err("length prefix varint is not as short as possible".to_owned());
+        }
+        Ok(value)
+    };
+    while !rest.is_empty() {
+        let tag = minimal(&mut rest)?;
+        let (number, wire) = (tag >> 3, tag & 7);
+        if wire != 2 {
+            return Err(format!("expected 2 wire type, got {wire}"));
+        }
+        if number < last || (number == last && number != 3) {
+            return Err("fields of the transaction are not in order".to_owned());
+        }
+        last = number;
+        let length = minimal(&mut rest)?;
+        take(&mut rest, usize::try_from(length).map_err(|_| "length out of range")?)?;
+    }
+    Ok(())
+}
+
+/// What to do with fields that the schema does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    Refuse,
+    /// Let those pass whose number has bit 10 set.
+    AllowNonCritical,
+}
+
+/// Refuses unknown fields at every level, inside `Any` values too, and malformed numbers. Returns
+/// whether non-critical unknown fields were let pass.
+pub(crate) fn check(message: MessageIndex, bytes: &[u8], unknown: Unknown) -> Result<bool> {
+    let schema = Schema::get();
+    let shape = schema.message(message).ok_or("unknown message")?;
+    check_at(schema, shape, bytes, unknown, 0)
+}
+
+fn check_at(
+    schema: &Schema,
+    shape: &MessageShape,
+    bytes: &[u8],
+    unknown: Unknown,
+    depth: u8,
+) -> Result<bool> {
+    if depth > DEPTH_MAX {
+        return Err("nested too deeply".to_owned());
+    }
+    let deeper = depth.saturating_add(1);
+    let mut passed = false;
+    let (mut url, mut value): (&[u8], &[u8]) = (&[], &[]);
+    for part in Parts(bytes) {
+        let Part { number, wire, bytes } = part?;
+        let mismatch = || format!("wire type {wire} of field {number} of {}", shape.name);
+        match shape.fields.get(&number) {
+            Some(Field::Message(inner)) => {
+                if wire != 2 {
+                    return Err(mismatch());
+                }
+                let inner = schema.message(*inner).ok_or("unknown message")?;
+                passed |= check_at(schema, inner, bytes, unknown, deeper)?;
+            }
+            Some(Field::Integer | Field::Decimal) if wire != 2 => return Err(mismatch()),
+            Some(Field::Integer) => number_text(bytes, |it| types::Int::from_wire(it).is_ok())?,
+            Some(Field::Decimal) => number_text(bytes, |it| types::Dec::from_wire(it).is_ok())?,
+            Some(Field::Scalar { wire: expected, packable }) => {
+                if wire != *expected && !(*packable && wire == 2) {
+                    return Err(mismatch());
+                }
+                if shape.is_any {
+                    match number {
+                        1 => url = bytes,
+                        _ => value = bytes,
+                    }
+                }
+            }
+            None if unknown == Unknown::AllowNonCritical && number & (1 << 10) != 0 => {
+                passed = true;
+            }
+            None => return Err(format!("unknown field {number} in {}", shape.name)),
+        }
+    }
+    if shape.is_any && !(url.is_empty() && value.is_empty()) {
+        let url = from_utf8(url).map_err(|_| "type URL is not UTF-8")?;
+        let inner = resolve(schema, url)?;
+        passed |= check_at(schema, inner, value, unknown, deeper)?;
+    }
+    Ok(passed)
+}
+
+/// The message that a type URL names: `/` and a known full name, nothing else.
+fn resolve<'a>(schema: &'a Schema, url: &str) -> Result<&'a MessageShape> {
+    url.strip_prefix('/')
+        .and_then(|name| schema.by_name(name))
+        .ok_or_else(|| format!("unable to resolve type URL {url}"))
+}
+
+fn number_text(bytes: &[u8], valid: fn(&str) -> bool) -> Result {
+    match from_utf8(bytes) {
+        Ok("") => Ok(()),
+        Ok(text) if valid(text) => Ok(()),
+        _ => Err("a number is malformed".to_owned()),
+    }
+}
+
+/// The signers that a message's own fields name, as text, in order.
+pub(crate) fn signers(shape: &MessageShape, bytes: &[u8]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for path in &shape.signers {
+        let before = found.len();
+        follow(path, bytes, &mut found)?;
+        if found.len() == before {
+            found.push(String::new());
+        }
+    }
+    Ok(found)
+}
+
+fn follow(path: &[u32], bytes: &[u8], found: &mut Vec<String>) -> Result {
+    let Some((first, rest)) = path.split_first() else {
+        found.push(from_utf8(bytes).map_err(|_| "signer is not UTF-8")?.to_owned());
+        return Ok(());
+    };
+    for part in Parts(bytes) {
+        let part = part?;
+        if part.number == *first && part.wire == 2 {
+            follow(rest, part.bytes, found)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adr_027_refuses_other_orders_and_long_varints() {
+        assert!(is_adr_027(&[0x0A, 1, 9, 0x12, 0, 0x1A, 0, 0x1A, 0]).is_ok());
+        assert!(is_adr_027(&[0x12, 0, 0x0A, 0]).is_err());
+        assert!(is_adr_027(&[0x0A, 0, 0x0A, 0]).is_err());
+        assert!(is_adr_027(&[0x0A, 0x81, 0, 9]).is_err());
+        assert!(is_adr_027(&[0x08, 1]).is_err());
+    }
+
+    #[test]
+    fn unknown_fields_pass_only_where_they_are_not_critical() {
+        let index = Schema::get().index("cosmos.bank.v1beta1.MsgSend").unwrap();
+        let critical = [0xA2, 1, 0];
+        let non_critical = [0x82, 0x40, 0];
+        assert!(check(index, &critical, Unknown::AllowNonCritical).is_err());
+        assert_eq!(check(index, &non_critical, Unknown::AllowNonCritical), Ok(true));
+        assert!(check(index, &non_critical, Unknown::Refuse).is_err());
+    }
+
+    #[test]
+    fn amounts_must_be_numbers_of_256_bits() {
+        let index = Schema::get().index("cosmos.base.v1beta1.Coin").unwrap();
+        let coin = |amount: &str| {
+            use prost::Message;
+            let coin = types::wire::cosmos::base::v1beta1::Coin {
+                denom: "uakt".to_owned(),
+                amount: amount.to_owned(),
+            };
+            check(index, &coin.encode_to_vec(), Unknown::Refuse)
+        };
+        assert!(coin("-5").is_ok());
+        assert!(coin("five").is_err());
+        assert!(coin(&"9".repeat(78)).is_err());
+    }
+}

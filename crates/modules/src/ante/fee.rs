@@ -1,0 +1,78 @@
+//! The fee: enough for this operator, and paid to the fee collector.
+
+use ledger::{Ctx, Result, Sdk, Stage, Tx};
+use types::{Address, Coin, Coins, Dec, Int, wire::cosmos::base::v1beta1::Coin as WireCoin};
+
+use super::{amount, coins_text};
+use crate::{auth, bank};
+
+/// Charges the fee to its payer.
+pub(super) fn deduct(cx: &mut Ctx, tx: &Tx, stage: Stage) -> Result {
+    let fee = tx.fee();
+    if matches!(stage, Stage::Check | Stage::Recheck) {
+        check_least(cx, &fee.amount, fee.gas_limit)?;
+    }
+    let payer = payer(tx, &fee.granter)?;
+    if !auth::exists(cx, &payer)? {
+        let text = format!("fee payer address: {payer} does not exist");
+        return Err(Sdk::UnknownAddress.wrap(text));
+    }
+    let mut is_zero = true;
+    for coin in &fee.amount {
+        is_zero &= amount(coin)?.is_zero();
+    }
+    if !is_zero {
+        let coins = Coins::from_wire(&fee.amount).map_err(|_| {
+            let text = format!("invalid fee amount: {}", coins_text(&fee.amount));
+            Sdk::InsufficientFee.wrap(text)
+        })?;
+        bank::send_to_module(cx, &payer, auth::FEE_COLLECTOR, &coins)
+            .map_err(|fault| Sdk::InsufficientFunds.wrap(fault))?;
+    }
+    let (fee, payer) = (coins_text(&fee.amount), payer.to_string());
+    cx.emit_plain("tx", [("fee", &*fee), ("fee_payer", &payer)]);
+    Ok(())
+}
+
+/// Who is charged. Nobody can grant fees yet, so a granter other than the payer is refused as one
+/// without a grant is.
+fn payer(tx: &Tx, granter: &str) -> Result<Address> {
+    let payer = tx.fee_payer()?;
+    if granter.is_empty() {
+        return Ok(payer);
+    }
+    let granter = auth::parse_address(granter)?;
+    if granter == payer {
+        return Ok(payer);
+    }
+    let text = format!("{granter} does not allow to pay fees for {payer}: fee-grant not found");
+    Err(Sdk::NotFound.wrap(text))
+}
+
+/// In the mempool only: the fee covers `ceil(price × gas)` of one of the operator's prices.
+fn check_least(cx: &Ctx, offered: &[WireCoin], gas_limit: u64) -> Result {
+    let prices = cx.min_gas_prices();
+    if prices.is_empty() {
+        return Ok(());
+    }
+    let gas = Dec::from_int(Int::from(gas_limit));
+    let mut required = Vec::new();
+    let mut enough = false;
+    for price in prices {
+        let least = price.amount.mul(gas)?.ceil()?.truncate_int()?;
+        for coin in offered.iter().filter(|it| it.denom == price.denom) {
+            let held = amount(coin)?;
+            enough |= held >= least && held.is_positive();
+        }
+        required.push(Coin::new(price.denom.clone(), least).to_string());
+    }
+    if enough {
+        return Ok(());
+    }
+    let text = format!(
+        "insufficient fees; got: {} required: {}",
+        coins_text(offered),
+        required.join(",")
+    );
+    Err(Sdk::InsufficientFee.wrap(text))
+}

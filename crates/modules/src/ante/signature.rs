@@ -1,0 +1,331 @@
+//! Keys, signatures and sequences of the signers.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ledger::{
+    Claim, Ctx, Fault, Result, Sdk, Stage, Tx, View, nanos,
+    sign::{self, PublicKey, SignerData},
+};
+use prost::{Message, Name};
+use prost_types::Any;
+use types::{
+    Address,
+    wire::cosmos::{
+        crypto::{multisig::v1beta1::MultiSignature, secp256k1},
+        tx::{
+            signing::v1beta1::SignMode,
+            v1beta1::{ModeInfo, SignerInfo, mode_info},
+        },
+    },
+};
+
+use super::existing;
+use crate::auth::{self, Account};
+
+/// Gas of an unordered transaction beyond that of an ordered one.
+const UNORDERED_GAS: u64 = 2240;
+
+/// The key that stands in for an unknown one while simulating.
+const SIMULATION_KEY: [u8; 33] = [
+    0x03, 0x5A, 0xD6, 0x81, 0x0A, 0x47, 0xF0, 0x73, 0x55, 0x3F, 0xF3, 0x0D, 0x2F, 0xCC, 0x7E, 0x0D,
+    0x3B, 0x1C, 0x0B, 0x74, 0xB6, 0x1A, 0x1A, 0xAA, 0x25, 0x82, 0x34, 0x40, 0x37, 0x15, 0x1E, 0x14,
+    0x3A,
+];
+
+fn key_of(any: &Any) -> Result<PublicKey> {
+    PublicKey::from_any(any).map_err(|why| Sdk::InvalidPubKey.wrap(why))
+}
+
+/// The key an account signs with, if it has signed before.
+fn stored_key(account: &Account) -> Result<Option<PublicKey>> {
+    account.base.pub_key.as_ref().map(key_of).transpose()
+}
+
+fn mode_of(info: &SignerInfo) -> Option<&mode_info::Sum> {
+    info.mode_info.as_ref().and_then(|it: &ModeInfo| it.sum.as_ref())
+}
+
+/// Stores the keys of accounts that sign for the first time, and emits who signed. Returns the
+/// keys that the transaction carries.
+pub(super) fn set_keys(
+    cx: &mut Ctx,
+    tx: &Tx,
+    signers: &[Address],
+    stage: Stage,
+) -> Result<Vec<PublicKey>> {
+    let mut keys = Vec::new();
+    for (index, info) in tx.auth_info.signer_infos.iter().enumerate() {
+        let Some(signer) = signers.get(index) else {
+            let text = format!("signer info {index} has no signer");
+            return Err(Sdk::Unauthorized.wrap(text));
+        };
+        let (any, key) = match &info.public_key {
+            Some(any) => (any.clone(), key_of(any)?),
+            None if stage == Stage::Simulate => {
+                let key = secp256k1::PubKey { key: SIMULATION_KEY.to_vec() };
+                let any = Any {
+                    type_url: secp256k1::PubKey::type_url(),
+                    value: key.encode_to_vec(),
+                };
+                (any, PublicKey::Secp256k1(SIMULATION_KEY))
+            }
+            None => continue,
+        };
+        if stage != Stage::Simulate && key.address() != *signer {
+            let text = format!(
+                "pubKey does not match signer address {signer} with signer index: {index}"
+            );
+            return Err(Sdk::InvalidPubKey.wrap(text));
+        }
+        let mut account = existing(cx, signer)?;
+        if account.base.pub_key.is_none() {
+            account.base.pub_key = Some(any);
+            auth::save(cx, &account)?;
+        }
+        keys.push(key);
+    }
+    for (index, info) in tx.auth_info.signer_infos.iter().enumerate() {
+        let Some(signer) = signers.get(index) else { continue };
+        if !tx.body.unordered {
+            let value = format!("{signer}/{}", info.sequence);
+            cx.emit_plain("tx", [("acc_seq", &*value)]);
+        }
+        let mode = mode_of(info).ok_or_else(|| Fault::plain("got empty SignatureData"))?;
+        let signature = tx.signatures.get(index).map(Vec::as_slice).unwrap_or_default();
+        emit_signatures(cx, mode, signature);
+    }
+    Ok(keys)
+}
+
+/// One event per signature; for a multisig one per member, then the aggregate.
+fn emit_signatures(cx: &mut Ctx, mode: &mode_info::Sum, signature: &[u8]) {
+    if let mode_info::Sum::Multi(multi) = mode
+        && let Ok(MultiSignature { signatures }) = MultiSignature::decode(signature)
+    {
+        for (mode, signature) in multi.mode_infos.iter().zip(&signatures) {
+            if let Some(mode) = &mode.sum {
+                emit_signatures(cx, mode, signature);
+            }
+        }
+    }
+    let value = STANDARD.encode(signature);
+    cx.emit_plain("tx", [("signature", &*value)]);
+}
+
+/// Counts leaf keys against the limit.
+pub(super) fn check_count(cx: &Ctx, keys: &[PublicKey]) -> Result {
+    fn leaves(key: &PublicKey) -> u64 {
+        match key {
+            PublicKey::Multisig { keys, .. } => {
+                keys.iter().map(leaves).fold(0, u64::saturating_add)
+            }
+            _ => 1,
+        }
+    }
+    let limit = auth::params(cx)?.tx_sig_limit;
+    let mut count = 0u64;
+    for key in keys {
+        count = count.saturating_add(leaves(key));
+        if count > limit {
+            let text = format!("signatures: {count}, limit: {limit}");
+            return Err(Sdk::TooManySignatures.wrap(text));
+        }
+    }
+    Ok(())
+}
+
+/// Charges what verifying the signatures will cost, by key type.
+pub(super) fn charge(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Result {
+    let params = auth::params(cx)?;
+    for (signer, info) in signers.iter().zip(&tx.auth_info.signer_infos) {
+        let account = existing(cx, signer)?;
+        let key = match stored_key(&account)? {
+            Some(key) => key,
+            None if stage == Stage::Simulate => PublicKey::Secp256k1(SIMULATION_KEY),
+            None => return Err(Sdk::InvalidPubKey.wrap("unrecognized public key type: <nil>")),
+        };
+        charge_key(cx, &key, mode_of(info), params.sig_verify_cost_secp256k1)?;
+    }
+    Ok(())
+}
+
+fn charge_key(cx: &Ctx, key: &PublicKey, mode: Option<&mode_info::Sum>, cost: u64) -> Result {
+    match key {
+        PublicKey::Secp256k1(_) => cx.consume_gas(cost, "ante verify: secp256k1"),
+        PublicKey::Multisig { keys, .. } => {
+            let Some(mode_info::Sum::Multi(multi)) = mode else {
+                return Err(Fault::plain(
+                    "expected *signing.MultiSignatureData, got, *signing.SingleSignatureData",
+                ));
+            };
+            let bits = multi.bitarray.as_ref().map(sign::bits_of).unwrap_or_default();
+            let mut modes = multi.mode_infos.iter();
+            for (key, _) in keys.iter().zip(bits).filter(|(_, set)| *set) {
+                let mode = modes.next().and_then(|it| it.sum.as_ref());
+                charge_key(cx, key, mode, cost)?;
+            }
+            Ok(())
+        }
+        PublicKey::Ed25519(_) => Err(unsupported("*ed25519.PubKey")),
+        PublicKey::Secp256r1(_) => Err(unsupported("*secp256r1.PubKey")),
+    }
+}
+
+fn unsupported(kind: &str) -> Fault {
+    Sdk::InvalidPubKey.wrap(format!("unrecognized public key type: {kind}"))
+}
+
+/// Checks sequences and verifies signatures; for an unordered transaction, its timestamp instead
+/// of the sequence.
+pub(super) fn verify(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Result {
+    let infos = &tx.auth_info.signer_infos;
+    if infos.len() != signers.len() {
+        let text = format!(
+            "invalid number of signer;  expected: {}, got {}",
+            signers.len(),
+            infos.len()
+        );
+        return Err(Sdk::Unauthorized.wrap(text));
+    }
+    if tx.body.unordered {
+        use_timestamp(cx, tx, signers, stage)?;
+    }
+    for (index, (signer, info)) in signers.iter().zip(infos).enumerate() {
+        let account = existing(cx, signer)?;
+        let simulating = stage == Stage::Simulate;
+        let key = stored_key(&account)?;
+        if key.is_none() && !simulating {
+            return Err(Sdk::InvalidPubKey.wrap("pubkey on account is not set"));
+        }
+        let sequence = account.base.sequence;
+        if tx.body.unordered {
+            if info.sequence != 0 {
+                let text = "sequence is not allowed for unordered transactions";
+                return Err(Sdk::InvalidRequest.wrap(text));
+            }
+        } else if info.sequence != sequence {
+            let text = format!(
+                "account sequence mismatch, expected {sequence}, got {}",
+                info.sequence
+            );
+            return Err(Sdk::WrongSequence.wrap(text));
+        }
+        let Some(key) = key else { continue };
+        if simulating || stage == Stage::Recheck {
+            continue;
+        }
+        if info.public_key.is_none() {
+            return Err(Sdk::InvalidPubKey.wrap("signer info has no public key"));
+        }
+        let account_number = signing_number(cx, &account);
+        let sequence = if tx.body.unordered { 0 } else { sequence };
+        let data = SignerData {
+            chain_id: cx.chain_id(),
+            address: signer,
+            account_number,
+            sequence,
+            index,
+        };
+        let mode = mode_of(info).ok_or_else(|| Fault::plain("got empty SignatureData"))?;
+        let why = match sign::verify(tx, &key, mode, &data) {
+            Ok(true) => continue,
+            Ok(false) => "unable to verify single signer signature".to_owned(),
+            Err(why) => why,
+        };
+        let text = if only_amino(mode) {
+            format!(
+                "signature verification failed; please verify account number ({account_number}), sequence ({sequence}) and chain-id ({})",
+                cx.chain_id()
+            )
+        } else {
+            format!(
+                "signature verification failed; please verify account number ({account_number}) and chain-id ({}): ({why})",
+                cx.chain_id()
+            )
+        };
+        return Err(Sdk::Unauthorized.wrap(text));
+    }
+    Ok(())
+}
+
+fn only_amino(mode: &mode_info::Sum) -> bool {
+    match mode {
+        mode_info::Sum::Single(single) => single.mode == i32::from(SignMode::LegacyAminoJson),
+        mode_info::Sum::Multi(multi) => {
+            multi.mode_infos.iter().all(|it| it.sum.as_ref().is_some_and(only_amino))
+        }
+    }
+}
+
+/// The account number that signatures name: 0 in genesis.
+fn signing_number(view: &View, account: &Account) -> u64 {
+    if view.height() == 0 { 0 } else { account.base.account_number }
+}
+
+fn use_timestamp(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Result {
+    cx.consume_gas(UNORDERED_GAS, "unordered tx")?;
+    let Some(timeout) = tx.body.timeout_timestamp else {
+        let text = "unordered transaction must have timeout_timestamp set";
+        return Err(Sdk::InvalidRequest.wrap(text));
+    };
+    let (now, timeout) = (cx.unix_nanos(), nanos(&timeout));
+    if now > timeout {
+        let text = "unordered transaction has a timeout_timestamp that has already passed";
+        return Err(Sdk::InvalidRequest.wrap(text));
+    }
+    if timeout > now.saturating_add(auth::UNORDERED_TTL_NANOS) {
+        return Err(Sdk::InvalidRequest.wrap("unordered tx ttl exceeds 10m0s"));
+    }
+    let timeout = i64::try_from(timeout)
+        .map_err(|_| Sdk::InvalidRequest.wrap("unordered timeout_timestamp out of range"))?;
+    for signer in signers {
+        let fresh = if stage == Stage::Simulate {
+            !auth::nonce_used(cx, signer, timeout)?
+        } else {
+            auth::use_nonce(cx, signer, timeout)?
+        };
+        if !fresh {
+            return Err(Sdk::InvalidRequest.wrap(format!(
+                "failed to add unordered nonce: sender {signer} has already used timeout {timeout}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// One step for every signer of an ordered transaction, whatever its messages do.
+pub(super) fn increment(cx: &mut Ctx, tx: &Tx, signers: &[Address]) -> Result {
+    if tx.body.unordered {
+        return Ok(());
+    }
+    for signer in signers {
+        let mut account = existing(cx, signer)?;
+        account.base.sequence = account
+            .base
+            .sequence
+            .checked_add(1)
+            .ok_or_else(|| Sdk::InvalidSequence.wrap("the sequence is exhausted"))?;
+        auth::save(cx, &account)?;
+    }
+    Ok(())
+}
+
+/// What `verify` will ask about single keys, for verifying ahead of the block.
+pub(super) fn claims(view: &View, tx: &Tx) -> Vec<Claim> {
+    let Ok(signers) = tx.signers() else { return Vec::new() };
+    let mut claims = Vec::new();
+    for (index, (signer, info)) in signers.iter().zip(&tx.auth_info.signer_infos).enumerate() {
+        let Some(Ok(PublicKey::Secp256k1(public_key))) =
+            info.public_key.as_ref().map(PublicKey::from_any)
+        else {
+            continue;
+        };
+        let Ok(Some(account)) = auth::account(view, signer) else { continue };
+        claims.push(Claim {
+            signer: index,
+            public_key,
+            account_number: signing_number(view, &account),
+            sequence: if tx.body.unordered { 0 } else { info.sequence },
+        });
+    }
+    claims
+}
