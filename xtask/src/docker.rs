@@ -355,7 +355,7 @@ impl Own {
                 name.clone_into(&mut table);
             } else if let Some(chain) = line.strip_prefix(':') {
                 let name = chain.split(' ').next().unwrap_or_default().to_owned();
-                if name.starts_with("DOCKER") {
+                if name.starts_with("DOCKER") || name.starts_with("HAGGLE-") {
                     chains.push((table.clone(), name));
                 }
             } else if line.starts_with("-A ") && !before.contains(line) && is_ours(line) {
@@ -398,7 +398,7 @@ impl Drop for Own {
 
 /// Whether a firewall rule is one that an engine makes: it names one of its chains, or a bridge of a lease.
 fn is_ours(rule: &str) -> bool {
-    rule.contains("DOCKER") || rule.split(' ').any(is_bridge)
+    rule.contains("DOCKER") || rule.contains(" HAGGLE-") || rule.split(' ').any(is_bridge)
 }
 
 /// Whether this is the name of a lease's bridge.

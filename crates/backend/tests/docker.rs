@@ -84,6 +84,7 @@ async fn engine(owner: &str) -> Option<Docker> {
     static IMAGED: OnceCell<()> = OnceCell::const_new();
     match Docker::connect(config(owner)).await {
         Ok(docker) => {
+            sweep(docker.endpoint()).await;
             IMAGED.get_or_init(|| make_image(docker.endpoint().to_owned())).await;
             Some(docker)
         }
@@ -92,6 +93,26 @@ async fn engine(owner: &str) -> Option<Docker> {
             None
         }
         Err(error) => panic!("{error}"),
+    }
+}
+
+/// Removes what a failed run of these tests left behind: owners end with the id of their process.
+async fn sweep(endpoint: &str) {
+    let raw = bollard::Docker::connect_with_host(endpoint).unwrap();
+    let raw = raw.negotiate_version().await.unwrap();
+    let volumes = raw.list_volumes(None::<query::ListVolumesOptions>).await.unwrap();
+    let owners = volumes.volumes.unwrap_or_default().into_iter();
+    let owners: BTreeSet<String> =
+        owners.filter_map(|volume| volume.labels.get("haggle.provider").cloned()).collect();
+    for owner in owners {
+        let Some((_, run)) = owner.strip_prefix("test-").and_then(|it| it.rsplit_once('-')) else {
+            continue;
+        };
+        if run.parse::<u32>().is_ok() && !Path::new(&format!("/proc/{run}")).exists() {
+            let stale = Docker::connect(Config { owner, ..config("stale") }).await.unwrap();
+            // Two tests may sweep at once.
+            let _ = stale.purge().await;
+        }
     }
 }
 
@@ -258,6 +279,38 @@ async fn a_forwarded_port_answers_on_the_host_and_avoids_taken_ones() {
     assert_eq!(port.port, 8080);
     assert!((31_001..=31_999).contains(&port.external_port), "{port:?}");
     assert_eq!(answer(IpAddr::V4(Ipv4Addr::LOCALHOST), port.external_port).await, "hello");
+    docker.purge().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_does_not_reach_services_of_the_host() {
+    let Some(docker) = engine("host").await else { return };
+    if let Err(cause) = backend::docker::firewall::raise() {
+        println!("skipped: no firewall without root and iptables: {cause}");
+        return;
+    }
+    let lease = contract::lease(108);
+    let mut idle = service("idle", &["sleep", "100000"], &[]);
+    idle.exposes.push(Expose { port: 1, ..Expose::default() });
+    let status = up(&docker, &lease, &one([idle.clone()])).await;
+    let IpAddr::V4(ip) = status.services["idle"].targets[0].ip else { panic!("no IPv4 address") };
+    let [a, b, c, _] = ip.octets();
+    let gateway = Ipv4Addr::new(a, b, c, 1);
+    let listener = TcpListener::bind((gateway, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // Whoever leaves early is fine.
+            let _ = stream.unwrap().write_all(b"secret");
+        }
+    });
+    assert_eq!(ask(&format!("{gateway}:{port}")), "secret", "the host itself reaches it");
+    let mut nosy = server("nosy", &[&format!("HAGGLE_PROBE_ASK={gateway}:{port}")]);
+    nosy.exposes.push(Expose { port: 8080, ..Expose::default() });
+    let status = up(&docker, &lease, &one([idle, nosy])).await;
+    let target = &status.services["nosy"].targets[0];
+    let text = answer(target.ip, target.port).await;
+    assert!(text.ends_with("says no answer"), "{text}");
     docker.purge().await.unwrap();
 }
 

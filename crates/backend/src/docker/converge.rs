@@ -19,6 +19,7 @@ use types::ids::LeaseId;
 use super::{
     Docker, chain, code,
     create::{self, Plan},
+    firewall,
     names::{self, Record},
 };
 use crate::{ChangeKind, Error, Gpu, Proto, Result, Service, VolumeClass, Workload, spec};
@@ -45,7 +46,9 @@ impl Docker {
         let refused = BTreeSet::new();
         let record = self.record(lease, want, &refused).await?;
         self.file(lease, &record).await?;
-        self.ensure_network(lease).await?;
+        if self.ensure_network(lease).await? {
+            self.guard(firewall::raise).await;
+        }
         let info = self.engine().info().await;
         let info = info.map_err(|error| self.failed("asking the engine", &error))?;
         let cores = info.ncpu.and_then(|count| u64::try_from(count).ok()).unwrap_or(1);
@@ -167,9 +170,11 @@ impl Docker {
 
     /// One bridge per lease. The engine chooses the subnet; when its pools are used up, one of 10.128.0.0/10 that
     /// overlaps no other network of the engine.
-    async fn ensure_network(&self, lease: &LeaseId) -> Result {
+    ///
+    /// True when it was made just now.
+    async fn ensure_network(&self, lease: &LeaseId) -> Result<bool> {
         if !self.networks(Some(lease)).await?.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let names = self.names(lease);
         let request = |ipam| NetworkCreateRequest {
@@ -184,7 +189,7 @@ impl Docker {
             ..NetworkCreateRequest::default()
         };
         let error = match self.engine().create_network(request(None)).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(true),
             Err(error) => error,
         };
         let full = chain(&error).to_lowercase();
@@ -201,7 +206,7 @@ impl Docker {
             let config = IpamConfig { subnet: Some(subnet), ..IpamConfig::default() };
             let ipam = Ipam { config: Some(vec![config]), ..Ipam::default() };
             match self.engine().create_network(request(Some(ipam))).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(error) => last = error,
             }
         }
@@ -585,6 +590,7 @@ impl Docker {
             }
         }
         if existed {
+            self.guard(firewall::lower_if_unused).await;
             let note = "Removed everything of the lease".to_owned();
             self.hint(lease, "", "", ChangeKind::Removed, note);
         }

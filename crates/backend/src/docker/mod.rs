@@ -75,6 +75,8 @@ pub struct Config {
     pub stop_timeout: Duration,
     /// How long a replacement must run before the container it replaces is given up.
     pub settle: Duration,
+    /// Whether to keep tenants off the host's own services, see [`firewall`]. Without root it is only a warning.
+    pub firewall: bool,
     /// Engine runtime for tenants (`runsc`, `kata`); `None` for the engine's default.
     pub runtime: Option<String>,
 }
@@ -97,6 +99,7 @@ impl Config {
             pull_timeout: Duration::from_secs(600),
             stop_timeout: Duration::from_secs(10),
             settle: Duration::from_secs(2),
+            firewall: true,
             runtime: None,
         }
     }
@@ -192,6 +195,18 @@ impl Docker {
             note,
             at: SystemTime::now(),
         });
+    }
+
+    /// Puts the firewall up, or takes it down with the last lease of this host; a failure is only logged, since
+    /// containers run without it.
+    async fn guard(&self, work: fn() -> std::result::Result<(), String>) {
+        if !self.config().firewall || !self.endpoint().starts_with("unix://") {
+            return;
+        }
+        let done = tokio::task::spawn_blocking(work).await;
+        if let Ok(Err(cause)) = done {
+            tracing::warn!(cause, "tenants can reach services of this host");
+        }
     }
 
     /// Turns an engine error into ours.
