@@ -1,0 +1,66 @@
+//! The one binary: arguments, settings, printing, and one file per command.
+//!
+//! Called by a person or a script. Calls `client` for everything about a chain and a provider,
+//! `sdl` to compile a file, and `node` and `provider` to run those. It decides nothing about the
+//! market: every rule is enforced by the chain, and this crate only asks and shows.
+//!
+//! - [`args`]: what can be typed, and the settings that every command shares.
+//! - [`config`]: defaults, file, environment, flags.
+//! - [`context`]: what commands work with: settings, printer, connection, keyring.
+//! - [`printer`]: the only place that writes to the terminal.
+//! - [`failure`]: errors with an exit code and a hint.
+//! - [`commands`]: one file per command.
+//! - [`dynamic`]: `query` and `tx`, generated from the descriptors.
+
+pub mod args;
+pub mod commands;
+pub mod config;
+pub mod context;
+pub mod dynamic;
+pub mod failure;
+pub mod numbers;
+pub mod printer;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Parses the command line, runs the command, and says how it ended.
+pub fn main() -> ExitCode {
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version go to stdout with 0, usage errors to stderr with 2.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { failure::WRONG_INPUT } else { 0 });
+        }
+    };
+    let printer = printer::Printer::new(args.global.json);
+    start_log(args.global.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return printer.failure(&failure::Failure::new("could not start").caused_by(error));
+        }
+    };
+    let result = runtime.block_on(commands::run(args, printer.clone()));
+    // Tasks that are left are hints and pings; nobody waits for them.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => printer.failure(&error),
+    }
+}
+
+/// Log lines go to stderr: nothing by default, `-v` for what the libraries tell, or `HAGGLE_LOG`.
+fn start_log(verbose: u8) {
+    let default = match verbose {
+        0 => "off",
+        1 => "client=debug,cli=debug",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HAGGLE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

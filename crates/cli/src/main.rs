@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary `haggle`. Everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

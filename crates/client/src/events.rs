@@ -52,6 +52,13 @@ impl Event {
         self.attributes.iter().find(|it| it.key == key).map(|it| it.value.as_str())
     }
 
+    /// This event as the typed event `M`; `None` when it is another one.
+    pub fn typed<M: prost::Message + prost::Name + Default>(
+        &self,
+    ) -> Option<std::result::Result<M, types::json::JsonError>> {
+        (self.kind == M::full_name()).then(|| types::json::from_value(&Value::Object(self.json())))
+    }
+
     /// A typed event's attributes as one JSON object; values that are not JSON stay text.
     /// The attribute `msg_index`, which is no field, is left out.
     pub fn json(&self) -> Map<String, Value> {

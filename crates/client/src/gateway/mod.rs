@@ -245,6 +245,18 @@ pub struct EventObject {
     pub name: String,
 }
 
+/// Why a provider did not bid on an order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Decline {
+    /// `owner/dseq/gseq/oseq`.
+    pub order: String,
+    /// One word, such as `cpu` or `price`.
+    pub dimension: String,
+    /// A sentence.
+    pub reason: String,
+}
+
 /// Which log lines are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogQuery {
@@ -337,6 +349,18 @@ impl Gateway {
     /// What the provider says about itself, to everyone (provider.md 3.12).
     pub async fn status(&self) -> Result<serde_json::Value> {
         self.get("read the provider's status", "/status", false).await
+    }
+
+    /// Why the provider did not bid on the orders of a deployment, as far as it tells. Providers of
+    /// other makes do not have this call and answer 404.
+    pub async fn declines(&self, owner: &str, dseq: u64) -> Result<Vec<Decline>> {
+        #[derive(Deserialize)]
+        struct Answer {
+            declines: Vec<Decline>,
+        }
+        let path = format!("/declines?order={owner}/{dseq}");
+        let answer: Answer = self.get("ask why there is no bid", &path, false).await?;
+        Ok(answer.declines)
     }
 
     /// Sends a manifest (JSON text, provider.md 4.9) once.

@@ -1,0 +1,181 @@
+//! Why there is no offer that can be taken: who was asked, and what each said.
+//!
+//! A provider of ours tells its reason when asked. Of others only what the chain shows can be
+//! said: attributes that are missing, signatures of auditors, a price above the limit.
+
+use std::time::Duration;
+
+use client::gateway::Gateway;
+use serde_json::{Value, json};
+use types::wire::akash::{base::attributes::v1::Attribute, provider::v1beta4::Provider};
+
+use super::{
+    Args, Deployment,
+    bids::{Collected, host},
+};
+use crate::{
+    context::Context,
+    failure::Result,
+    numbers,
+    printer::{Column, clean},
+};
+
+/// How long one provider may take to say why.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One provider and its reason.
+pub(super) struct Explanation {
+    provider: String,
+    host: String,
+    reason: String,
+}
+
+impl Explanation {
+    pub(super) fn json(&self) -> Value {
+        json!({ "provider": self.provider, "host": self.host, "reason": self.reason })
+    }
+}
+
+/// Asks everyone.
+pub(super) async fn explain(
+    deployment: &Deployment,
+    args: &Args,
+    compiled: &sdl::Compiled,
+    collected: &Collected,
+) -> Result<Vec<Explanation>> {
+    let asks = collected.providers.iter().map(|provider| async {
+        Explanation {
+            provider: provider.owner.clone(),
+            host: host(provider),
+            reason: reason(deployment, args, compiled, collected, provider).await,
+        }
+    });
+    Ok(futures::future::join_all(asks).await)
+}
+
+async fn reason(
+    deployment: &Deployment,
+    args: &Args,
+    compiled: &sdl::Compiled,
+    collected: &Collected,
+    provider: &Provider,
+) -> String {
+    let mut offers = collected.offers.iter().filter(|it| it.id.provider == provider.owner);
+    if !args.providers.is_empty() && !args.providers.contains(&provider.owner) {
+        return "left out by --provider".to_owned();
+    }
+    if let Some(offer) = offers.next() {
+        return match args.max_price {
+            Some(most) if offer.price.block > most => format!(
+                "asks {} {} per block, more than --max-price {}",
+                numbers::short(offer.price.block, 6),
+                offer.price.denom,
+                numbers::short(most, 6)
+            ),
+            _ => format!("made an offer for group {}, but not for all", offer.id.gseq),
+        };
+    }
+    // The provider itself knows best.
+    let asked = async {
+        let gateway = Gateway::connect(deployment.chain(), &provider.owner, None).await?;
+        Ok::<_, client::Error>(gateway.declines(&deployment.owner, deployment.dseq).await?)
+    };
+    let silent = match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(declines)) if !declines.is_empty() => {
+            let reasons: Vec<String> = declines.iter().map(|it| clean(&it.reason)).collect();
+            return reasons.join("; ");
+        }
+        Ok(Err(client::Error::Gateway(client::gateway::GatewayError::Unreachable { .. })))
+        | Err(_) => "does not answer",
+        Ok(_) => "did not say why",
+    };
+    if let Some(missing) = missing(compiled, provider) {
+        return missing;
+    }
+    if let Some(unsigned) = unsigned(deployment, compiled, provider).await {
+        return unsigned;
+    }
+    format!("{silent}; its attributes fit, so it is about price or capacity")
+}
+
+/// Attributes that the file asks for and the provider does not have.
+fn missing(compiled: &sdl::Compiled, provider: &Provider) -> Option<String> {
+    let wanted = compiled.groups.iter().flat_map(|it| &it.requirements.attributes);
+    let missing: Vec<String> = wanted
+        .filter(|want| !provider.attributes.iter().any(|has| offers(has, want)))
+        .map(|it| {
+            let other = provider.attributes.iter().find(|has| has.key == it.key);
+            match other {
+                Some(other) => format!("{} is {}, not {}", it.key, clean(&other.value), it.value),
+                None => format!("{} is not {}", it.key, it.value),
+            }
+        })
+        .collect();
+    (!missing.is_empty()).then(|| format!("attributes: {}", missing.join(", ")))
+}
+
+/// Whether an attribute gives what is wanted. A star at the end of the wanted key stands for any
+/// text without a slash.
+fn offers(has: &Attribute, want: &Attribute) -> bool {
+    let key = match want.key.strip_suffix('*') {
+        None => has.key == want.key,
+        Some(start) => has.key.strip_prefix(start).is_some_and(|rest| !rest.contains('/')),
+    };
+    key && has.value == want.value
+}
+
+/// Auditors that the file asks for and that did not sign.
+async fn unsigned(
+    deployment: &Deployment,
+    compiled: &sdl::Compiled,
+    provider: &Provider,
+) -> Option<String> {
+    let wanted: Vec<_> = compiled.groups.iter().map(|it| &it.requirements.signed_by).collect();
+    if wanted.iter().all(|it| it.all_of.is_empty() && it.any_of.is_empty()) {
+        return None;
+    }
+    let audited = deployment.chain().audited_attributes(&provider.owner).await.ok()?;
+    let signed = |auditor: &String| audited.iter().any(|it| it.auditor == *auditor);
+    for it in wanted {
+        if let Some(auditor) = it.all_of.iter().find(|it| !signed(it)) {
+            return Some(format!("its attributes are not signed by {auditor}"));
+        }
+        if !it.any_of.is_empty() && !it.any_of.iter().any(signed) {
+            return Some("its attributes are signed by none of the auditors asked for".to_owned());
+        }
+    }
+    None
+}
+
+/// Shows the reasons.
+pub(super) fn show(cx: &Context, reasons: &[Explanation]) {
+    if reasons.is_empty() {
+        cx.printer.line("No provider is registered on this chain, so nobody was asked.");
+        return;
+    }
+    let rows: Vec<Vec<String>> = reasons
+        .iter()
+        .map(|it| vec![numbers::brief(&it.provider), it.host.clone(), it.reason.clone()])
+        .collect();
+    let columns =
+        [Column::Text("asked"), Column::Text("host"), Column::Text("why there is no offer")];
+    cx.printer.table(&columns, &rows);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute(key: &str, value: &str) -> Attribute {
+        Attribute { key: key.to_owned(), value: value.to_owned() }
+    }
+
+    #[test]
+    fn a_star_stands_for_the_rest_of_a_key() {
+        let has = attribute("capabilities/gpu/vendor/nvidia/model/a100", "true");
+        let want = attribute("capabilities/gpu/vendor/nvidia/model/*", "true");
+        assert!(offers(&has, &want));
+        assert!(!offers(&has, &attribute("capabilities/gpu/*", "true")));
+        assert!(!offers(&has, &attribute("capabilities/gpu/vendor/nvidia/model/*", "false")));
+    }
+}

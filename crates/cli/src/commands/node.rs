@@ -1,0 +1,187 @@
+//! `haggle node`: a chain node of one's own.
+
+use std::net::SocketAddr;
+
+use node::Node;
+use serde_json::json;
+
+use crate::{
+    context::Context,
+    failure::{Failure, GENERAL, Result, UNREACHABLE, WRONG_INPUT},
+    local,
+};
+
+/// Make a network and run its node
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Make a new local network with this node as its validator, and funded test accounts
+    Init(InitArgs),
+    /// Run the node until Ctrl-C
+    Start(StartArgs),
+}
+
+/// Arguments of `haggle node init`.
+#[derive(Debug, clap::Args)]
+pub struct InitArgs {
+    /// Names of the funded test accounts; their keys go into the keyring
+    #[arg(long = "account", value_name = "NAME", default_values = ["tenant", "provider", "faucet"])]
+    pub accounts: Vec<String>,
+    /// Settings of the node
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Arguments of `haggle node start`.
+#[derive(Debug, clap::Args)]
+pub struct StartArgs {
+    /// Settings of the node, stronger than `node/config/node.toml`
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Settings of a node that have a flag.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Node options")]
+pub struct Settings {
+    /// Milliseconds between blocks [default: 6000; `haggle up` and `node init`: 1000]
+    #[arg(long, value_name = "MS")]
+    pub block_time_ms: Option<u64>,
+    /// Address of the CometBFT RPC; port 0 picks a free one [default: 127.0.0.1:26657]
+    #[arg(long, value_name = "ADDRESS")]
+    pub rpc_listen: Option<SocketAddr>,
+    /// Address of the REST gateway [default: 127.0.0.1:1317]
+    #[arg(long, value_name = "ADDRESS")]
+    pub rest_listen: Option<SocketAddr>,
+    /// Address of gRPC [default: 127.0.0.1:9090]
+    #[arg(long, value_name = "ADDRESS")]
+    pub grpc_listen: Option<SocketAddr>,
+    /// Where consensus peers connect, as /ip4/127.0.0.1/tcp/26656
+    #[arg(long, value_name = "MULTIADDRESS")]
+    pub p2p_listen: Option<String>,
+    /// Least price of a unit of gas that the node takes, such as 0.025uakt
+    #[arg(long, value_name = "PRICE")]
+    pub minimum_gas_prices: Option<String>,
+}
+
+impl Settings {
+    /// `config` with what was given on the command line.
+    pub fn over(&self, mut config: node::Config) -> node::Config {
+        if let Some(ms) = self.block_time_ms {
+            config.block_time_ms = ms;
+            config.block_time_busy_ms = ms;
+        }
+        config.rpc_listen = self.rpc_listen.unwrap_or(config.rpc_listen);
+        config.rest_listen = self.rest_listen.unwrap_or(config.rest_listen);
+        config.grpc_listen = self.grpc_listen.unwrap_or(config.grpc_listen);
+        if let Some(listen) = &self.p2p_listen {
+            config.p2p_listen.clone_from(listen);
+        }
+        if let Some(prices) = &self.minimum_gas_prices {
+            config.minimum_gas_prices.clone_from(prices);
+        }
+        config
+    }
+}
+
+/// The settings of a new local network: a block per second, any free port for peers.
+pub fn local_config(settings: &Settings) -> node::Config {
+    settings.over(node::Config {
+        block_time_ms: 1_000,
+        block_time_busy_ms: 1_000,
+        p2p_listen: "/ip4/127.0.0.1/tcp/0".to_owned(),
+        ..node::Config::default()
+    })
+}
+
+/// Runs `haggle node …`.
+pub async fn run(cx: &Context, command: Command) -> Result {
+    match command {
+        Command::Init(args) => init(cx, &args),
+        Command::Start(args) => start(cx, &args).await,
+    }
+}
+
+fn init(cx: &Context, args: &InitArgs) -> Result {
+    let chain_id = cx.settings().chain_id.clone().unwrap_or_else(|| LOCAL_CHAIN_ID.to_owned());
+    let accounts = local::create(cx, &args.accounts, &chain_id, local_config(&args.settings))?;
+    let home = local::node_home(&cx.config.home);
+    cx.printer.json(&json!({ "chain_id": chain_id, "home": home, "accounts": accounts }));
+    cx.printer.done(format!("a new network {chain_id} in {}", home.display()));
+    show_accounts(cx, &accounts);
+    cx.printer.note("start it with `haggle node start`");
+    Ok(())
+}
+
+/// The chain id of a local network unless `--chain-id` says another.
+pub const LOCAL_CHAIN_ID: &str = "haggle-local";
+
+/// Lists test accounts with their phrases, for a person.
+pub fn show_accounts(cx: &Context, accounts: &[local::TestAccount]) {
+    cx.printer.heading("Test accounts (their coins are worth nothing; never use these phrases elsewhere)");
+    for account in accounts {
+        cx.printer.line(format!("  {:<10} {}", account.name, account.address));
+        cx.printer.line(format!("  {:<10} {}", "", account.phrase));
+    }
+}
+
+async fn start(cx: &Context, args: &StartArgs) -> Result {
+    let node = open(cx, &args.settings).await?;
+    let endpoints = node.endpoints();
+    cx.printer.json_line(&json!({
+        "rpc": format!("http://{}", endpoints.rpc),
+        "rest": format!("http://{}", endpoints.rest),
+        "grpc": format!("http://{}", endpoints.grpc),
+    }));
+    cx.printer.line(format!("RPC   http://{}", endpoints.rpc));
+    cx.printer.line(format!("REST  http://{}", endpoints.rest));
+    cx.printer.line(format!("gRPC  http://{}", endpoints.grpc));
+    cx.printer.note("running; Ctrl-C stops it");
+    until_stopped(&node).await?;
+    node.shutdown().await?;
+    Ok(())
+}
+
+/// Starts the node below the home folder with the settings of its file and of the flags.
+pub async fn open(cx: &Context, settings: &Settings) -> Result<Node> {
+    let home = local::node_home(&cx.config.home);
+    let config = settings.over(node::Config::read(&home)?);
+    Ok(node::start(&home, config).await?)
+}
+
+/// Returns when somebody asks to stop; fails when the node stops by itself.
+pub async fn until_stopped(node: &Node) -> Result {
+    tokio::select! {
+        signal = stop_signal() => signal,
+        error = node.stopped() => Err(error.into()),
+    }
+}
+
+/// Waits for Ctrl-C or a request to terminate.
+pub async fn stop_signal() -> Result {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error| Failure::new("could not listen for signals").caused_by(error);
+    let mut terminate: tokio::signal::unix::Signal =
+        signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.map_err(failed),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+impl From<node::Error> for Failure {
+    fn from(error: node::Error) -> Failure {
+        use node::Error as E;
+        let code = match &error {
+            E::HomeLocked(_) | E::NoGenesis(_) | E::HasGenesis(_) | E::Listen { .. } => WRONG_INPUT,
+            E::Config(_) | E::Genesis(_) => WRONG_INPUT,
+            E::Halt(_) => UNREACHABLE,
+            _ => GENERAL,
+        };
+        let failure = Failure::new(error.to_string()).code(code);
+        match std::error::Error::source(&error) {
+            Some(source) => failure.caused_by(source),
+            None => failure,
+        }
+    }
+}
+
