@@ -204,10 +204,6 @@ impl Ctx {
         self.view.block = block;
     }
 
-    pub(crate) fn block_arc(&self) -> Arc<Block> {
-        self.view.block.clone()
-    }
-
     /// Writes raw bytes. Modules use `Item` and `Map`.
     pub fn write(&mut self, store: &'static str, key: &[u8], value: Vec<u8>) -> Result {
         let bytes = key.len().saturating_add(value.len());

@@ -19,15 +19,9 @@ pub(crate) fn attribute(key: &str, value: &str) -> EventAttribute {
 
 /// A typed event: one attribute per field, sorted by name, each value the field's compact JSON.
 pub fn typed<E: Message + Name>(event: &E) -> Event {
-    let json = crate::json::to_value(event)
+    let attributes = types::json::event_attributes(event)
         .unwrap_or_else(|error| halt(format!("event {} has no JSON: {error}", E::full_name())));
-    let mut attributes: Vec<EventAttribute> = json
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(key, value)| attribute(key, &value.to_string()))
-        .collect();
-    attributes.sort_by(|a, b| a.key.cmp(&b.key));
+    let attributes = attributes.iter().map(|(key, value)| attribute(key, value)).collect();
     Event { r#type: E::full_name(), attributes }
 }
 

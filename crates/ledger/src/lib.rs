@@ -20,7 +20,6 @@ mod context;
 mod events;
 mod fault;
 pub mod gas;
-mod json;
 mod keys;
 mod module;
 mod page;
@@ -34,7 +33,7 @@ mod typed;
 mod wire;
 
 pub use ante::{Admission, Claim, Stage};
-pub use app::{App, Config, store_names};
+pub use app::{App, Config, Refusal, store_names};
 pub use context::{Block, Ctx, Pairs, View, nanos};
 pub use events::{event, typed};
 pub use fault::{Fault, Halt, Result, Sdk, Status, halt};

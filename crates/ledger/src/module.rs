@@ -85,13 +85,13 @@ impl Entry {
 }
 
 fn to_json<M: Message + Name>(message: &M) -> Result<serde_json::Value> {
-    crate::json::to_value(message).map_err(Fault::plain)
+    types::json::to_value(message).map_err(|error| Fault::plain(error.to_string()))
 }
 
 fn init<M: Module>(cx: &mut Ctx, json: Option<&serde_json::Value>) -> Result {
     let genesis = match json {
         None => M::default_genesis(),
-        Some(json) => crate::json::from_value(json)
+        Some(json) => types::json::from_value(json)
             .map_err(|error| Fault::plain(format!("genesis of {}: {error}", M::NAME)))?,
     };
     M::init(cx, genesis).map_err(|it| it.context(format!("genesis of {}", M::NAME)))

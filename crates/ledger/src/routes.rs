@@ -8,7 +8,12 @@ use std::collections::BTreeMap;
 use prost::{Message, Name};
 use prost_types::Any;
 
-use crate::{Ctx, Fault, Result, Runtime, Sdk, View, schema::Schema};
+use types::registry::registry;
+
+use crate::{
+    Ctx, Fault, Result, Runtime, Sdk, View,
+    schema::{reply_of, takers},
+};
 
 /// What a handler takes: a wire message, or its typed twin made during decode.
 pub trait Request: Sized + 'static {
@@ -68,13 +73,13 @@ impl Routes<'_> {
         handler: fn(&mut Ctx, M) -> Result<R>,
     ) -> &mut Self {
         let input = M::Wire::full_name();
-        let methods = Schema::get().methods(&input);
-        let Some(method) = methods.iter().find(|it| it.is_msg) else {
+        let Some(taker) = takers(&input).iter().find(|it| it.is_msg) else {
             panic!("no Msg service takes {input}");
         };
-        assert_reply::<R>(&input, &method.output);
+        let reply = reply_of(taker.method);
+        assert_reply::<R>(&input, reply);
         let route = MsgRoute {
-            reply_url: format!("/{}", method.output),
+            reply_url: format!("/{reply}"),
             check: Box::new(move |bytes| check(&decode::<M::Wire>(bytes)?)),
             deliver: Box::new(move |cx, bytes| {
                 let wire = decode::<M::Wire>(bytes)?;
@@ -93,11 +98,11 @@ impl Routes<'_> {
         handler: fn(&View, M) -> Result<R>,
     ) -> &mut Self {
         let input = M::Wire::full_name();
-        let mut methods = Schema::get().methods(&input).iter().filter(|it| !it.is_msg);
-        let (Some(method), None) = (methods.next(), methods.next()) else {
+        let mut queries = takers(&input).iter().filter(|it| !it.is_msg);
+        let (Some(query), None) = (queries.next(), queries.next()) else {
             panic!("not exactly one query takes {input}: use query_at");
         };
-        self.query_at(&method.path, handler)
+        self.query_at(&query.method.path, handler)
     }
 
     /// A query's handler at a path, for requests that several methods share.
@@ -106,8 +111,8 @@ impl Routes<'_> {
         path: &str,
         handler: fn(&View, M) -> Result<R>,
     ) -> &mut Self {
-        let Some(method) = Schema::get().method_at(path) else { panic!("no method {path}") };
-        assert_reply::<R>(path, &method.output);
+        let Some(method) = registry().method(path) else { panic!("no method {path}") };
+        assert_reply::<R>(path, reply_of(method));
         let answer: Answer = Box::new(move |view, bytes| {
             let wire = M::Wire::decode(bytes)
                 .map_err(|error| Fault::invalid_argument(error.to_string()))?;
@@ -122,7 +127,7 @@ impl Routes<'_> {
 fn assert_reply<R: Name>(input: &str, output: &str) {
     let reply = R::full_name();
     let empty = <()>::full_name();
-    let fieldless = Schema::get().by_name(output).is_some_and(|it| it.fields.is_empty());
+    let fieldless = registry().message_by_name(output).is_some_and(|it| it.fields.is_empty());
     assert!(
         reply == output || (reply == empty && fieldless),
         "{input} must be answered by {output}, its handler returns {reply}"

@@ -147,6 +147,19 @@ pub fn sign_bytes(tx: &Tx, mode: i32, signer: &SignerData<'_>) -> Result<Vec<u8>
             }
             .encode_to_vec())
         }
+        Ok(SignMode::LegacyAminoJson) => {
+            if tx.has_unknown_fields {
+                return Err("unknown fields in the transaction's body".to_owned());
+            }
+            let signer = types::amino::Signer {
+                chain_id: signer.chain_id,
+                account_number: signer.account_number,
+                sequence: signer.sequence,
+            };
+            types::amino::sign_text(&tx.body_bytes, &tx.auth_info_bytes, signer)
+                .map(String::into_bytes)
+                .map_err(|error| error.to_string())
+        }
         Ok(other) => Err(format!("unsupported sign mode {}", other.as_str_name())),
         Err(_) => Err(format!("unsupported sign mode {mode}")),
     }

@@ -7,12 +7,14 @@ use prost_types::Any;
 use sha2::{Digest, Sha256};
 use types::{
     Address,
+    registry::registry,
+    signers,
     wire::cosmos::tx::v1beta1::{AuthInfo, Fee, TxBody, TxRaw},
 };
 
 use crate::{
     Claim, Fault, Result, Sdk,
-    schema::Schema,
+    schema::is_msg,
     wire::{self, Unknown},
 };
 
@@ -61,7 +63,7 @@ impl Tx {
         let auth_info = AuthInfo::decode(auth_info_bytes.as_slice()).map_err(refuse)?;
         for message in &body.messages {
             let name = message.type_url.strip_prefix('/').unwrap_or_default();
-            if !Schema::get().is_msg(name) {
+            if !is_msg(name) {
                 return Err(refuse(format!("unable to resolve type URL {}", message.type_url)));
             }
         }
@@ -99,23 +101,8 @@ impl Tx {
     /// Who must sign: the signers of the messages in order, without duplicates, then the fee's
     /// payer (cosmos.md 1.3).
     pub fn signers(&self) -> Result<Vec<Address>> {
-        let mut signers = Vec::new();
-        for message in self.messages() {
-            for signer in signers_of(message)? {
-                if !signers.contains(&signer) {
-                    signers.push(signer);
-                }
-            }
-        }
-        if let Some(Fee { payer, .. }) = &self.auth_info.fee
-            && !payer.is_empty()
-        {
-            let payer = payer.parse::<Address>()?;
-            if !signers.contains(&payer) {
-                signers.push(payer);
-            }
-        }
-        Ok(signers)
+        let payer = self.auth_info.fee.as_ref().map_or("", |it| it.payer.as_str());
+        signers::of_transaction(self.messages(), payer).map_err(|it| Fault::plain(it.to_string()))
     }
 
     /// Who pays the fee unless somebody grants it: the fee's payer, or the first signer.
@@ -139,23 +126,11 @@ impl Tx {
 }
 
 fn check(name: &str, bytes: &[u8], unknown: Unknown) -> Result<bool> {
-    let index = Schema::get().index(name).ok_or_else(|| refuse(format!("no message {name}")))?;
+    let index = registry().index(name).ok_or_else(|| refuse(format!("no message {name}")))?;
     wire::check(index, bytes, unknown).map_err(refuse)
 }
 
 /// The signers that a message names. A validator operator stands for the account of its bytes.
 pub fn signers_of(message: &Any) -> Result<Vec<Address>> {
-    let name = message.type_url.strip_prefix('/').unwrap_or_default();
-    let shape = Schema::get().by_name(name).ok_or_else(|| Fault::plain("unknown message"))?;
-    let texts = wire::signers(shape, &message.value).map_err(Fault::plain)?;
-    texts
-        .iter()
-        .map(|text| match text.parse::<Address>() {
-            Ok(address) => Ok(address),
-            Err(error) => match text.parse::<types::ValAddress>() {
-                Ok(operator) => Ok(Address::from(&operator)),
-                Err(_) => Err(error.into()),
-            },
-        })
-        .collect()
+    signers::of_message(message).map_err(|it| Fault::plain(it.to_string()))
 }

@@ -1,8 +1,9 @@
-//! Walking protobuf bytes without decoding them: unknown fields, malformed numbers, signers.
+//! Walking protobuf bytes without decoding them: unknown fields and malformed numbers
+//! (cosmos.md 1.2).
 
 use std::str::from_utf8;
 
-use crate::schema::{Field, MessageIndex, MessageShape, Schema};
+use types::registry::{Custom, Kind, Message, MessageIndex, Repeat, Special, registry};
 
 type Result<T = ()> = std::result::Result<T, String>;
 
@@ -125,68 +126,54 @@ pub(crate) enum Unknown {
 /// Refuses unknown fields at every level, inside `Any` values too, and malformed numbers. Returns
 /// whether non-critical unknown fields were let pass.
 pub(crate) fn check(message: MessageIndex, bytes: &[u8], unknown: Unknown) -> Result<bool> {
-    let schema = Schema::get();
-    let shape = schema.message(message).ok_or("unknown message")?;
-    check_at(schema, shape, bytes, unknown, 0)
+    check_at(registry().message(message), bytes, unknown, 0)
 }
 
-fn check_at(
-    schema: &Schema,
-    shape: &MessageShape,
-    bytes: &[u8],
-    unknown: Unknown,
-    depth: u8,
-) -> Result<bool> {
+fn check_at(shape: &Message, bytes: &[u8], unknown: Unknown, depth: u8) -> Result<bool> {
     if depth > DEPTH_MAX {
         return Err("nested too deeply".to_owned());
     }
     let deeper = depth.saturating_add(1);
+    let is_any = shape.special == Special::Any;
     let mut passed = false;
     let (mut url, mut value): (&[u8], &[u8]) = (&[], &[]);
     for part in Parts(bytes) {
         let Part { number, wire, bytes } = part?;
-        let mismatch = || format!("wire type {wire} of field {number} of {}", shape.name);
-        match shape.fields.get(&number) {
-            Some(Field::Message(inner)) => {
-                if wire != 2 {
-                    return Err(mismatch());
-                }
-                let inner = schema.message(*inner).ok_or("unknown message")?;
-                passed |= check_at(schema, inner, bytes, unknown, deeper)?;
-            }
-            Some(Field::Integer | Field::Decimal) if wire != 2 => return Err(mismatch()),
-            Some(Field::Integer) => number_text(bytes, |it| types::Int::from_wire(it).is_ok())?,
-            Some(Field::Decimal) => number_text(bytes, |it| types::Dec::from_wire(it).is_ok())?,
-            Some(Field::Scalar { wire: expected, packable }) => {
-                if wire != *expected && !(*packable && wire == 2) {
-                    return Err(mismatch());
-                }
-                if shape.is_any {
-                    match number {
-                        1 => url = bytes,
-                        _ => value = bytes,
-                    }
-                }
-            }
-            None if unknown == Unknown::AllowNonCritical && number & (1 << 10) != 0 => {
+        let Some((_, field)) = shape.field(number) else {
+            if unknown == Unknown::AllowNonCritical && number & (1 << 10) != 0 {
                 passed = true;
+                continue;
             }
-            None => return Err(format!("unknown field {number} in {}", shape.name)),
+            return Err(format!("unknown field {number} in {}", shape.full_name));
+        };
+        let packed = wire == 2 && field.repeat != Repeat::One;
+        let expected = match field.kind {
+            Kind::Message(_) | Kind::String | Kind::Bytes => 2,
+            Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => 1,
+            Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => 5,
+            _ => 0,
+        };
+        if wire != expected && !packed {
+            return Err(format!("wire type {wire} of field {number} of {}", shape.full_name));
+        }
+        match (field.kind, field.custom) {
+            (Kind::Message(inner), _) => {
+                passed |= check_at(registry().message(inner), bytes, unknown, deeper)?;
+            }
+            (_, Custom::Int) => number_text(bytes, |it| types::Int::from_wire(it).is_ok())?,
+            (_, Custom::Dec) => number_text(bytes, |it| types::Dec::from_wire(it).is_ok())?,
+            _ if is_any && number == 1 => url = bytes,
+            _ if is_any => value = bytes,
+            _ => {}
         }
     }
-    if shape.is_any && !(url.is_empty() && value.is_empty()) {
+    if is_any && !(url.is_empty() && value.is_empty()) {
         let url = from_utf8(url).map_err(|_| "type URL is not UTF-8")?;
-        let inner = resolve(schema, url)?;
-        passed |= check_at(schema, inner, value, unknown, deeper)?;
+        let inner =
+            registry().resolve(url).ok_or_else(|| format!("unable to resolve type URL {url}"))?;
+        passed |= check_at(registry().message(inner), value, unknown, deeper)?;
     }
     Ok(passed)
-}
-
-/// The message that a type URL names: `/` and a known full name, nothing else.
-fn resolve<'a>(schema: &'a Schema, url: &str) -> Result<&'a MessageShape> {
-    url.strip_prefix('/')
-        .and_then(|name| schema.by_name(name))
-        .ok_or_else(|| format!("unable to resolve type URL {url}"))
 }
 
 fn number_text(bytes: &[u8], valid: fn(&str) -> bool) -> Result {
@@ -195,33 +182,6 @@ fn number_text(bytes: &[u8], valid: fn(&str) -> bool) -> Result {
         Ok(text) if valid(text) => Ok(()),
         _ => Err("a number is malformed".to_owned()),
     }
-}
-
-/// The signers that a message's own fields name, as text, in order.
-pub(crate) fn signers(shape: &MessageShape, bytes: &[u8]) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for path in &shape.signers {
-        let before = found.len();
-        follow(path, bytes, &mut found)?;
-        if found.len() == before {
-            found.push(String::new());
-        }
-    }
-    Ok(found)
-}
-
-fn follow(path: &[u32], bytes: &[u8], found: &mut Vec<String>) -> Result {
-    let Some((first, rest)) = path.split_first() else {
-        found.push(from_utf8(bytes).map_err(|_| "signer is not UTF-8")?.to_owned());
-        return Ok(());
-    };
-    for part in Parts(bytes) {
-        let part = part?;
-        if part.number == *first && part.wire == 2 {
-            follow(rest, part.bytes, found)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -239,7 +199,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_pass_only_where_they_are_not_critical() {
-        let index = Schema::get().index("cosmos.bank.v1beta1.MsgSend").unwrap();
+        let index = registry().index("cosmos.bank.v1beta1.MsgSend").unwrap();
         let critical = [0xA2, 1, 0];
         let non_critical = [0x82, 0x40, 0];
         assert!(check(index, &critical, Unknown::AllowNonCritical).is_err());
@@ -249,7 +209,7 @@ mod tests {
 
     #[test]
     fn amounts_must_be_numbers_of_256_bits() {
-        let index = Schema::get().index("cosmos.base.v1beta1.Coin").unwrap();
+        let index = registry().index("cosmos.base.v1beta1.Coin").unwrap();
         let coin = |amount: &str| {
             use prost::Message;
             let coin = types::wire::cosmos::base::v1beta1::Coin {

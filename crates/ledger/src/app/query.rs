@@ -139,7 +139,6 @@ impl<R: Runtime> App<R> {
         let request = SimulateRequest::decode(data)
             .map_err(|error| Fault::invalid_argument(error.to_string()))?;
         // The field is deprecated, and some clients know no other.
-        #[expect(deprecated, reason = "old clients send the transaction unpacked")]
         let bytes = match request.tx {
             Some(tx) if request.tx_bytes.is_empty() => raw(&tx),
             _ => request.tx_bytes,
