@@ -315,6 +315,45 @@ async fn a_tenant_does_not_reach_services_of_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_outgrows_its_disk_is_thrown_away() {
+    if engine("disk").await.is_none() {
+        return;
+    }
+    let measured = Config { measure_every: Duration::from_millis(300), ..config("disk") };
+    let docker = Docker::connect(measured).await.unwrap();
+    let lease = contract::lease(109);
+    let mut web = service("web", &["sleep", "100000"], &[]);
+    web.resources.volumes.push(Volume {
+        name: "default".to_owned(),
+        bytes: 1 << 20,
+        class: VolumeClass::Ephemeral,
+        ..Volume::default()
+    });
+    let status = up(&docker, &lease, &one([web.clone()])).await;
+    let id = status.services["web"].replicas[0].id.clone();
+    let mut changes = docker.changes();
+    // A small file is fine, also over several measurements.
+    let script = |size: &str| format!("x=0123456789abcdef; {size} echo $x$x$x$x > /file");
+    exec(&docker, &lease, "web", &["sh", "-c", &script("")], None).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(docker.status(&lease).await.unwrap().unwrap(), status);
+    let double = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do x=$x$x; done;";
+    exec(&docker, &lease, "web", &["sh", "-c", &script(double)], None).await.unwrap();
+    let note = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let change = changes.next().await.unwrap();
+            if change.note.contains("Evicted") {
+                return change.note;
+            }
+        }
+    });
+    assert!(note.await.unwrap().contains("1048576"));
+    let fresh = up(&docker, &lease, &one([web])).await;
+    assert_ne!(fresh.services["web"].replicas[0].id, id);
+    docker.purge().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replica_lives_within_its_limits_and_walls() {
     let Some(docker) = engine("walls").await else { return };
     let lease = contract::lease(104);

@@ -542,7 +542,11 @@ impl Docker {
         }
     }
 
-    async fn remove_container(&self, lease: &LeaseId, container: &ContainerSummary) -> Result {
+    pub(super) async fn remove_container(
+        &self,
+        lease: &LeaseId,
+        container: &ContainerSummary,
+    ) -> Result {
         let Some(id) = container.id.as_deref() else { return Ok(()) };
         if let Some((service, index, hash)) = identity(container) {
             let replica = spec::replica_name(&service, &hash, index);
@@ -554,7 +558,7 @@ impl Docker {
     }
 
     /// Removes a container at once. Anonymous volumes of its image go with it, named ones stay.
-    async fn discard(&self, id: &str) -> Result {
+    pub(super) async fn discard(&self, id: &str) -> Result {
         let options = query::RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match self.engine().remove_container(id, Some(options)).await {
             // 409: somebody else is removing it already.

@@ -9,12 +9,13 @@
 //! - [`look`]: inventory, list, status. - [`images`]: pulling. - [`streams`]: logs, exec, events.
 //! - [`firewall`]: keeps tenants off the host's own services.
 //!
-//! Limits of one engine, known and kept: the size of a writable layer or a volume is booked but not enforced
-//! (that needs a file system with project quotas); a port of the host leads to replica 0 of its service;
+//! Limits of one engine, known and kept: the size of a writable layer is enforced by measuring ([`evict`]), that
+//! of a persistent volume is booked but not enforced (that needs a file system with project quotas); a port of the host leads to replica 0 of its service;
 //! inside a lease a service is reached at its container port, not at the `as` port; no leased IPs.
 
 mod converge;
 mod create;
+mod evict;
 pub mod firewall;
 mod images;
 mod look;
@@ -77,6 +78,8 @@ pub struct Config {
     pub settle: Duration,
     /// Whether to keep tenants off the host's own services, see [`firewall`]. Without root it is only a warning.
     pub firewall: bool,
+    /// How often writable layers are measured; one that outgrew its limit is thrown away with its container.
+    pub measure_every: Duration,
     /// Engine runtime for tenants (`runsc`, `kata`); `None` for the engine's default.
     pub runtime: Option<String>,
 }
@@ -100,6 +103,7 @@ impl Config {
             stop_timeout: Duration::from_secs(10),
             settle: Duration::from_secs(2),
             firewall: true,
+            measure_every: Duration::from_secs(60),
             runtime: None,
         }
     }
@@ -148,7 +152,10 @@ impl Docker {
             changes: broadcast::channel(BACKLOG).0,
             turns: Mutex::new(BTreeMap::new()),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        // Ends with the backend: it holds no strong reference.
+        tokio::spawn(evict::forever(Arc::downgrade(&inner)));
+        Ok(Self { inner })
     }
 
     /// Where the engine was found.
