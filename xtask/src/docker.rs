@@ -24,7 +24,7 @@ const SOCKET_PATH_MAX: usize = 60;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An engine that answers.
-pub struct DockerHost {
+pub(crate) struct DockerHost {
     endpoint: String,
     own: Option<Own>,
 }
@@ -41,7 +41,7 @@ struct Own {
 ///
 /// # Errors
 /// When there is none and none can be made: says what to install.
-pub fn ensure(target: &Path, progress: &mut dyn FnMut(&str)) -> Result<DockerHost> {
+pub(crate) fn ensure(target: &Path, progress: &mut dyn FnMut(&str)) -> Result<DockerHost> {
     let mut refusals = Vec::new();
     let asked = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
     let usual = "unix:///var/run/docker.sock".to_owned();
@@ -109,7 +109,7 @@ fn advice(refusals: &[String], installed: bool) -> String {
 ///
 /// # Errors
 /// The last lines of what `apt-get` said.
-pub fn install(packages: &[&str]) -> Result<()> {
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let attempt = || {
         Command::new("apt-get")
             .args(["install", "-y", "--no-install-recommends"])
@@ -134,7 +134,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
 ///
 /// # Errors
 /// The last lines of what `apt-get` said.
-pub fn update() -> Result<()> {
+pub(crate) fn update() -> Result<()> {
     let done = Command::new("apt-get").arg("update").stdin(Stdio::null()).output()?;
     if !done.status.success() {
         bail!("apt-get update failed: {}", tail(&done.stderr));
@@ -145,18 +145,18 @@ pub fn update() -> Result<()> {
 impl DockerHost {
     /// `unix:///path` or `tcp://host:port`: what the provider's `--docker-host` and `DOCKER_HOST` take.
     #[must_use]
-    pub fn endpoint(&self) -> &str {
+    pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
     /// Whether this is our own engine, so that what is on it is ours to keep or drop.
     #[must_use]
-    pub fn is_own(&self) -> bool {
+    pub(crate) fn is_own(&self) -> bool {
         self.own.is_some()
     }
 
     /// Leaves our own engine running when this is dropped.
-    pub fn keep(&mut self) {
+    pub(crate) fn keep(&mut self) {
         if let Some(own) = &mut self.own {
             own.armed = false;
         }
@@ -166,7 +166,7 @@ impl DockerHost {
     ///
     /// # Errors
     /// When it does not end in time; it is killed then.
-    pub fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         match self.own.take() {
             Some(own) => own.stop(),
             None => Ok(()),
@@ -177,7 +177,7 @@ impl DockerHost {
     ///
     /// # Errors
     /// When nothing answers.
-    pub fn ping(&self) -> Result<String> {
+    pub(crate) fn ping(&self) -> Result<String> {
         let (status, body) = self.call("GET", "/version", None, Duration::from_secs(5))?;
         if status != 200 {
             bail!("it answers with HTTP status {status}");
@@ -190,7 +190,7 @@ impl DockerHost {
     ///
     /// # Errors
     /// When the engine cannot be reached or falls silent.
-    pub fn call(
+    pub(crate) fn call(
         &self,
         method: &str,
         path: &str,
@@ -213,6 +213,35 @@ impl DockerHost {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).context("the engine fell silent")?;
         parse(&answer)
+    }
+
+    /// Removes every container, network and volume of a provider, by its owner label: what is left when a provider
+    /// could not clean up itself. Says how many there were.
+    ///
+    /// # Errors
+    /// When the engine does not answer; what cannot be removed is left.
+    pub(crate) fn remove_owner(&self, owner: &str) -> Result<usize> {
+        let filters =
+            crate::images::encode(&format!("{{\"label\":[\"haggle.provider={owner}\"]}}"));
+        let mut gone = 0;
+        for (kind, list, options) in [
+            ("containers", format!("/containers/json?all=1&filters={filters}"), "?force=1&v=1"),
+            ("networks", format!("/networks?filters={filters}"), ""),
+            ("volumes", format!("/volumes?filters={filters}"), "?force=1"),
+        ] {
+            let (_, body) = self.call("GET", &list, None, PATIENCE)?;
+            let found: serde_json::Value = serde_json::from_slice(&body)?;
+            let all = found.as_array().or_else(|| found["Volumes"].as_array());
+            for object in all.into_iter().flatten() {
+                let Some(id) = object["Id"].as_str().or_else(|| object["Name"].as_str()) else {
+                    continue;
+                };
+                let path = format!("/{kind}/{id}{options}");
+                let (status, _) = self.call("DELETE", &path, None, PATIENCE)?;
+                gone += usize::from(status < 300);
+            }
+        }
+        Ok(gone)
     }
 
     fn open(&self, silence: Duration) -> Result<Box<dyn Wire>> {
@@ -471,7 +500,7 @@ fn is_zombie(pid: u32) -> bool {
 }
 
 /// Where a program is.
-pub fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     let mut all = std::env::split_paths(&path).chain(more).map(|dir| dir.join(program));
@@ -483,7 +512,7 @@ fn is_root() -> bool {
 }
 
 /// Debian, Ubuntu, or something that calls itself alike.
-pub fn is_debian() -> bool {
+pub(crate) fn is_debian() -> bool {
     let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let mut lines = text.lines().filter(|it| it.starts_with("ID=") || it.starts_with("ID_LIKE="));
     lines.any(|line| line.contains("debian") || line.contains("ubuntu"))

@@ -152,14 +152,14 @@ exec \"$@\"
 ";
 
 /// Where the examples' images came from this time.
-pub struct Images {
+pub(crate) struct Images {
     made: Vec<&'static str>,
 }
 
 impl Images {
     /// Names of images that were made here and not fetched from a registry.
     #[must_use]
-    pub fn made(&self) -> &[&'static str] {
+    pub(crate) fn made(&self) -> &[&'static str] {
         &self.made
     }
 
@@ -167,7 +167,7 @@ impl Images {
     ///
     /// # Errors
     /// When the engine does not answer.
-    pub fn remove_made(&self, host: &DockerHost) -> Result<()> {
+    pub(crate) fn remove_made(&self, host: &DockerHost) -> Result<()> {
         if host.is_own() {
             return Ok(());
         }
@@ -182,7 +182,11 @@ impl Images {
 ///
 /// # Errors
 /// When an image is not there, cannot be pulled, and cannot be made either.
-pub fn ensure(host: &DockerHost, target: &Path, progress: &mut dyn FnMut(&str)) -> Result<Images> {
+pub(crate) fn ensure(
+    host: &DockerHost,
+    target: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Images> {
     let mut made = Vec::new();
     let mut registry = Ok(());
     for recipe in &RECIPES {
@@ -472,7 +476,7 @@ fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Percent-encoding for a query string.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
