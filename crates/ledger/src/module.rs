@@ -12,7 +12,8 @@ pub trait Module: 'static {
     const STORE: &'static str = Self::NAME;
     /// Facts that hold after every block: a name and a check.
     const INVARIANTS: &'static [Invariant] = &[];
-    /// The module's wire `GenesisState`; in the genesis document it is proto JSON under `NAME`.
+    /// The module's wire `GenesisState`, or `()` for none; in the genesis document it is proto
+    /// JSON under `NAME`.
     type Genesis: Message + Name + Default;
 
     /// The whole public surface, on one screen. gRPC, REST, `abci_query`, the CLI, authz and
@@ -84,13 +85,18 @@ impl Entry {
     }
 }
 
+/// Null for a module without genesis, whose `Genesis` is `()`.
 fn to_json<M: Message + Name>(message: &M) -> Result<serde_json::Value> {
+    if M::full_name() == <()>::full_name() {
+        return Ok(serde_json::Value::Null);
+    }
     types::json::to_value(message).map_err(|error| Fault::plain(error.to_string()))
 }
 
 fn init<M: Module>(cx: &mut Ctx, json: Option<&serde_json::Value>) -> Result {
     let genesis = match json {
         None => M::default_genesis(),
+        Some(_) if M::Genesis::full_name() == <()>::full_name() => M::default_genesis(),
         Some(json) => types::json::from_value(json)
             .map_err(|error| Fault::plain(format!("genesis of {}: {error}", M::NAME)))?,
     };

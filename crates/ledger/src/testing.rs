@@ -140,6 +140,7 @@ impl<R: Runtime> Chain<R> {
                 let json = (it.export)(&self.cx).unwrap_or_else(|fault| panic!("{fault}"));
                 (it.name.to_owned(), json)
             })
+            .filter(|(_, json)| !json.is_null())
             .collect();
         serde_json::Value::Object(state)
     }

@@ -227,7 +227,9 @@ impl<R: Runtime> App<R> {
             let mut state = serde_json::Map::new();
             for module in R::MODULES {
                 let json = must("export", (module.export)(&cx));
-                state.insert(module.name.to_owned(), json);
+                if !json.is_null() {
+                    state.insert(module.name.to_owned(), json);
+                }
             }
             serde_json::Value::Object(state)
         })

@@ -1,0 +1,114 @@
+//! What governance may set of consensus: block sizes, evidence, key types (cosmos.md 4.15).
+//!
+//! Called by: nobody. Calls: auth. Owns: nothing; the kernel keeps the parameters in store
+//! `consensus` and hands changes to the engine at the end of the block.
+
+use ledger::{Ctx, Fault, Module, Result, Routes, View};
+use types::wire::{
+    cosmos::consensus::v1::{MsgUpdateParams, QueryParamsRequest, QueryParamsResponse},
+    tendermint::types::{AbciParams, ConsensusParams},
+};
+
+use crate::auth;
+
+pub struct Consensus;
+
+/// The reference's limit of a block, 100 MiB.
+const BLOCK_BYTES_MAX: i64 = 104_857_600;
+
+impl Module for Consensus {
+    const NAME: &'static str = "consensus";
+    type Genesis = ();
+
+    fn routes(r: &mut Routes<'_>) {
+        r.msg(update_params).query(params);
+    }
+    fn init(_: &mut Ctx, (): ()) -> Result {
+        Ok(())
+    }
+    fn export(_: &View) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn update_params(cx: &mut Ctx, message: MsgUpdateParams) -> Result {
+    let MsgUpdateParams { authority, block, evidence, validator, abci } = message;
+    auth::require_authority(&authority)?;
+    let (Some(block), Some(evidence), Some(validator)) = (block, evidence, validator) else {
+        return Err(Fault::plain("all parameters must be present"));
+    };
+    let old = cx.consensus_params().clone();
+    let params = ConsensusParams {
+        block: Some(block),
+        evidence: Some(evidence),
+        validator: Some(validator),
+        version: old.version,
+        abci: abci.or(old.abci),
+    };
+    check(&params, old.abci.as_ref(), cx.height())?;
+    let text = types::json::print(&params).map_err(|error| Fault::plain(error.to_string()))?;
+    cx.emit_plain("update_consensus_params", [("authority", &*authority), ("parameters", &text)]);
+    cx.update_consensus_params(params);
+    Ok(())
+}
+
+fn check(params: &ConsensusParams, old: Option<&AbciParams>, height: i64) -> Result {
+    let (block, evidence, validator) = (
+        params.block.clone().unwrap_or_default(),
+        params.evidence.clone().unwrap_or_default(),
+        params.validator.clone().unwrap_or_default(),
+    );
+    let refuse = |text: String| Err(Fault::plain(text));
+    match block.max_bytes {
+        0 => return refuse("block.MaxBytes cannot be 0".to_owned()),
+        ..=-2 => {
+            let text =
+                format!("block.MaxBytes must be -1 or greater than 0. Got {}", block.max_bytes);
+            return refuse(text);
+        }
+        it if it > BLOCK_BYTES_MAX => {
+            return refuse(format!("block.MaxBytes is too big. {it} > {BLOCK_BYTES_MAX}"));
+        }
+        _ => {}
+    }
+    if block.max_gas < -1 {
+        let text = format!("block.MaxGas must be greater or equal to -1. Got {}", block.max_gas);
+        return refuse(text);
+    }
+    if evidence.max_age_num_blocks <= 0 {
+        let text = format!(
+            "evidence.MaxAgeNumBlocks must be greater than 0. Got {}",
+            evidence.max_age_num_blocks
+        );
+        return refuse(text);
+    }
+    let age = &evidence.max_age_duration;
+    if age.seconds < 0 || (age.seconds == 0 && age.nanos <= 0) {
+        return refuse("evidence.MaxAgeDuration must be greater than 0".to_owned());
+    }
+    let most = if block.max_bytes == -1 { BLOCK_BYTES_MAX } else { block.max_bytes };
+    if evidence.max_bytes > most || evidence.max_bytes < 0 {
+        return refuse(format!(
+            "evidence.MaxBytesEvidence is out of bounds: {} not in 0 to {most}",
+            evidence.max_bytes
+        ));
+    }
+    if validator.pub_key_types.is_empty() {
+        return refuse("len(Validator.PubKeyTypes) must be greater than 0".to_owned());
+    }
+    if let Some(unknown) = validator.pub_key_types.iter().find(|it| *it != "ed25519") {
+        return refuse(format!(
+            "params.Validator.PubKeyTypes: {unknown} is an unknown pubkey type"
+        ));
+    }
+    let enable = params.abci.as_ref().map_or(0, |it| it.vote_extensions_enable_height);
+    let before = old.map_or(0, |it| it.vote_extensions_enable_height);
+    if enable != before && (enable <= height || (before != 0 && before <= height)) {
+        return refuse(format!("vote extensions cannot be enabled at height {enable}"));
+    }
+    Ok(())
+}
+
+fn params(view: &View, _: QueryParamsRequest) -> Result<QueryParamsResponse> {
+    Ok(QueryParamsResponse { params: Some(view.consensus_params().clone()) })
+}

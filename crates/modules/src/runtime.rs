@@ -1,0 +1,46 @@
+//! The single list that binds the chapters. Orders are the reference's (cosmos.md 4.2), whole:
+//! names of chapters that are not there are skipped, so a new one finds its place.
+
+use crate::{
+    ante, audit, auth, bank, cert, consensus, denoms, deployment, escrow, market, provider,
+};
+
+ledger::runtime! {
+    /// The ledger of the market.
+    pub struct Haggle;
+    modules: auth::Auth, bank::Bank, consensus::Consensus, escrow::Escrow, provider::Provider,
+        audit::Audit, cert::Cert, denoms::Denoms, deployment::Deployment, market::Market;
+    ante: ante::Ante;
+    pre_block: "upgrade", "auth";
+    genesis: "auth", "authz", "bank", "distribution", "staking", "slashing", "gov", "vesting",
+        "params", "audit", "upgrade", "mint", "crisis", "ibc", "evidence", "transfer", "consensus",
+        "feegrant", "cert", "oracle", "denoms", "deployment", "provider", "market", "genutil",
+        "epochs", "bme", "escrow", "awasm", "wasm";
+    begin_block: "epochs", "07-tendermint", "audit", "auth", "authz", "awasm", "bank", "cert",
+        "consensus", "denoms", "deployment", "distribution", "feegrant", "genutil", "gov",
+        "market", "mint", "oracle", "params", "provider", "transfer", "upgrade", "vesting",
+        "slashing", "bme", "wasm", "evidence", "escrow", "staking", "ibc";
+    end_block: "gov", "staking", "07-tendermint", "audit", "auth", "authz", "awasm", "bank", "bme",
+        "cert", "consensus", "denoms", "deployment", "distribution", "epochs", "escrow",
+        "evidence", "feegrant", "genutil", "ibc", "market", "mint", "oracle", "params", "provider",
+        "slashing", "transfer", "upgrade", "vesting", "wasm";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Haggle;
+
+    #[test]
+    fn every_chapter_stands_in_every_order() {
+        assert_eq!(ledger::forgotten::<Haggle>(), []);
+    }
+
+    #[test]
+    fn the_default_genesis_holds_and_comes_back_from_its_export() {
+        let chain = ledger::testing::Chain::<Haggle>::new(serde_json::json!({}));
+        chain.assert_invariants();
+        let exported = chain.export();
+        let again = ledger::testing::Chain::<Haggle>::new(exported.clone());
+        assert_eq!(again.export(), exported);
+    }
+}
