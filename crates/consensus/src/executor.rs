@@ -301,11 +301,7 @@ impl Executor {
 
     /// Judges a block for the next height. `Ok(Err)` is a verdict on the block. The application
     /// is not asked about blocks that others have decided already.
-    pub(crate) fn judge(
-        &self,
-        sealed: &Sealed,
-        ask_app: bool,
-    ) -> Answer<Result<(), BlockError>> {
+    pub(crate) fn judge(&self, sealed: &Sealed, ask_app: bool) -> Answer<Result<(), BlockError>> {
         let state = self.state();
         if let Err(error) = state.check_block(sealed) {
             return Ok(Err(error));

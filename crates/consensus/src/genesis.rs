@@ -333,9 +333,7 @@ impl RawParams {
                 app: u64::try_from(app)
                     .map_err(|_| GenesisError::Invalid("version.app is negative".to_owned()))?,
             }),
-            abci: Some(tm::AbciParams {
-                vote_extensions_enable_height: abci.map_or(0, |it| it.0),
-            }),
+            abci: Some(tm::AbciParams { vote_extensions_enable_height: abci.map_or(0, |it| it.0) }),
         })
     }
 
@@ -344,10 +342,7 @@ impl RawParams {
         let evidence = params.evidence.unwrap_or_default();
         let age = evidence.max_age_duration;
         RawParams {
-            block: RawBlock {
-                max_bytes: Number(block.max_bytes),
-                max_gas: Number(block.max_gas),
-            },
+            block: RawBlock { max_bytes: Number(block.max_bytes), max_gas: Number(block.max_gas) },
             evidence: RawEvidence {
                 max_age_num_blocks: Number(evidence.max_age_num_blocks),
                 max_age_duration: Number(

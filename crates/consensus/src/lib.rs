@@ -17,9 +17,9 @@ mod store;
 
 pub use app::{Answer, Application, Halt};
 pub use config::{Config, MempoolConfig, Timeouts};
+pub use engine::Peer;
 pub use executor::CommittedBlock;
 pub use genesis::{GenesisDoc, GenesisError, GenesisValidator};
-pub use engine::Peer;
 pub use handle::{Handle, Health, Identity, Latest, StartError, start};
 pub use keys::{KeyError, NodeKey, ValidatorKey};
 pub use mempool::{PoolView, SubmitError};
@@ -31,3 +31,9 @@ pub const VERSION: &str = "0.38.21";
 pub const P2P_VERSION: u64 = 8;
 /// The version of the application interface.
 pub const ABCI_VERSION: &str = "2.0.0";
+
+/// Directives for a `tracing` filter: the engine's libraries say much that no operator can use,
+/// some of it at error level (a node without peers is "in error" with every message).
+pub const LOG_FILTER: &str = "arc_malachitebft_network=off,arc_malachitebft_engine=warn,\
+    arc_malachitebft_core_consensus=warn,arc_malachitebft_discovery=warn,arc_malachitebft_sync=warn,\
+    libp2p_swarm=warn,libp2p_gossipsub=error,lsm_tree=error,fjall=warn";

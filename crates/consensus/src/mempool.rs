@@ -183,12 +183,7 @@ impl Mempool {
                 places: HashMap::new(),
                 bytes: 0,
                 next_place: 0,
-                cache: Cache {
-                    room,
-                    ticks: HashMap::new(),
-                    order: VecDeque::new(),
-                    tick: 0,
-                },
+                cache: Cache { room, ticks: HashMap::new(), order: VecDeque::new(), tick: 0 },
                 height: 0,
                 limits: Limits { data_bytes: i64::MAX, gas: -1 },
             }),
@@ -209,7 +204,8 @@ impl Mempool {
         let outcome = self.admit(tx, hash);
         let kept = matches!(&outcome, Ok((_, true)));
         let keep_hash = kept
-            || (self.config.keep_invalid_in_cache && matches!(&outcome, Ok((it, _)) if it.code != 0));
+            || (self.config.keep_invalid_in_cache
+                && matches!(&outcome, Ok((it, _)) if it.code != 0));
         if !keep_hash {
             self.pool.lock().cache.remove(&hash);
         }
@@ -222,10 +218,8 @@ impl Mempool {
     fn admit(&self, tx: Bytes, hash: Hash) -> Result<(abci::ResponseCheckTx, bool), SubmitError> {
         let _admission = self.admission.lock();
         self.room_for(&tx)?;
-        let request = abci::RequestCheckTx {
-            tx: tx.to_vec(),
-            r#type: abci::CheckTxType::New.into(),
-        };
+        let request =
+            abci::RequestCheckTx { tx: tx.to_vec(), r#type: abci::CheckTxType::New.into() };
         let response = self.app.check_tx(request)?;
         let mut pool = self.pool.lock();
         let too_hungry = pool.limits.gas >= 0 && response.gas_wanted > pool.limits.gas;

@@ -12,9 +12,7 @@ use std::{path::Path, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use bytes::Bytes;
-use fjall::{
-    Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
-};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
 use parking_lot::RwLock;
 use prost::Message;
 use types::wire::tendermint::{abci, types as tm};
@@ -220,7 +218,8 @@ impl BlockStore {
 
     /// The bytes of a block by height and hash, decided or not.
     pub(crate) fn block_bytes(&self, height: u64, hash: &[u8; 32]) -> Answer<Option<Bytes>> {
-        let row = self.blocks.get(height_hash(height, hash)).map_err(broken("cannot read a block"))?;
+        let row =
+            self.blocks.get(height_hash(height, hash)).map_err(broken("cannot read a block"))?;
         Ok(row.map(|it| Bytes::copy_from_slice(&it)))
     }
 
@@ -419,7 +418,11 @@ impl BlockStore {
         let mut batch = self.db.batch();
         for item in items {
             let key = height_hash(evidence::height(item).unwrap_or(0), &evidence::item_hash(item));
-            if !self.committed_evidence.contains_key(&key).map_err(broken("cannot read evidence"))? {
+            if !self
+                .committed_evidence
+                .contains_key(&key)
+                .map_err(broken("cannot read evidence"))?
+            {
                 batch.insert(&self.pending_evidence, key, item.encode_to_vec());
             }
         }

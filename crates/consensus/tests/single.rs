@@ -46,10 +46,7 @@ async fn an_idle_validator_makes_blocks_and_a_transaction_does_not_wait() {
     let next = node.block_meta(height + 1).unwrap().unwrap().header;
     let results = node.results(height).unwrap().unwrap();
     assert_eq!(next.app_hash, results.app_hash);
-    assert_eq!(
-        next.last_results_hash,
-        consensus::core::state::results_hash(&results.tx_results)
-    );
+    assert_eq!(next.last_results_hash, consensus::core::state::results_hash(&results.tx_results));
     node.shutdown().await.unwrap();
 }
 
@@ -87,8 +84,7 @@ async fn an_application_that_lost_everything_is_brought_back() {
     log();
     let home = tempfile::tempdir().unwrap();
     let toy = Toy::new();
-    let node =
-        consensus::start(config(home.path(), 0), genesis(&[10]), toy.clone()).await.unwrap();
+    let node = consensus::start(config(home.path(), 0), genesis(&[10]), toy.clone()).await.unwrap();
     node.submit_tx("a=1".into()).await.unwrap();
     reach(&node, 6).await;
     node.shutdown().await.unwrap();
@@ -125,8 +121,7 @@ async fn an_application_ahead_of_the_blocks_is_refused() {
 async fn a_validator_change_takes_effect_two_heights_later() {
     log();
     let home = tempfile::tempdir().unwrap();
-    let node =
-        consensus::start(config(home.path(), 0), genesis(&[10]), Toy::new()).await.unwrap();
+    let node = consensus::start(config(home.path(), 0), genesis(&[10]), Toy::new()).await.unwrap();
     // More power for the only validator.
     let key = hex::encode(common::key(0).public_key());
     let mut blocks = node.subscribe();

@@ -5,8 +5,7 @@ use prost::Message;
 use types::wire::tendermint::types as tm;
 
 use super::{
-    commit,
-    evidence,
+    commit, evidence,
     merkle::{self, Hash, sha256},
     validators::ConsAddress,
     vote::BlockId,
@@ -183,11 +182,7 @@ fn check_content(block: &tm::Block) -> Result<(), BlockError> {
         if expected == got {
             Ok(())
         } else {
-            Err(BlockError::mismatch(
-                field,
-                hex::encode_upper(expected),
-                hex::encode_upper(got),
-            ))
+            Err(BlockError::mismatch(field, hex::encode_upper(expected), hex::encode_upper(got)))
         }
     };
     let last_commit = block

@@ -170,10 +170,7 @@ pub fn verify(
     commit: &tm::Commit,
 ) -> Result<(), CommitError> {
     if commit.signatures.len() != validators.len() {
-        return Err(CommitError::Size {
-            expected: validators.len(),
-            got: commit.signatures.len(),
-        });
+        return Err(CommitError::Size { expected: validators.len(), got: commit.signatures.len() });
     }
     if commit.height != vote::signed(height) {
         return Err(CommitError::Wrong("height"));
@@ -196,7 +193,8 @@ pub fn verify(
         };
         let signature: [u8; 64] =
             entry.signature.as_slice().try_into().map_err(|_| CommitError::Entry(place))?;
-        if entry.validator_address != validator.address || time::to_nanos(&entry.timestamp).is_none()
+        if entry.validator_address != validator.address
+            || time::to_nanos(&entry.timestamp).is_none()
         {
             return Err(CommitError::Entry(place));
         }

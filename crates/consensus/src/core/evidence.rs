@@ -122,9 +122,9 @@ fn bytes(item: &tm::Evidence) -> Vec<u8> {
 /// Bytes that a list takes inside a block.
 #[must_use]
 pub fn list_bytes(items: &[tm::Evidence]) -> i64 {
-    items
-        .iter()
-        .fold(0, |sum: i64, it| sum.saturating_add(super::block::tx_proto_size(&it.encode_to_vec())))
+    items.iter().fold(0, |sum: i64, it| {
+        sum.saturating_add(super::block::tx_proto_size(&it.encode_to_vec()))
+    })
 }
 
 /// The height of the misbehaviour.
@@ -200,8 +200,7 @@ pub fn verify(
         };
         let height = u64::try_from(it.height).map_err(|_| EvidenceError::Unknown)?;
         let round = u32::try_from(it.round).map_err(|_| EvidenceError::Unknown)?;
-        let message =
-            vote::sign_bytes(chain_id, kind, height, round, id.as_ref(), it.timestamp);
+        let message = vote::sign_bytes(chain_id, kind, height, round, id.as_ref(), it.timestamp);
         let signature =
             it.signature.as_slice().try_into().map_err(|_| EvidenceError::Wrong("signature"))?;
         if !vote::verify(&validator.public_key, &message, &signature) {

@@ -340,7 +340,10 @@ pub fn results_hash(results: &[abci::ExecTxResult]) -> merkle::Hash {
 
 /// The request that executes a block.
 #[must_use]
-pub fn finalize_request(sealed: &Sealed, last_validators: &ValidatorSet) -> abci::RequestFinalizeBlock {
+pub fn finalize_request(
+    sealed: &Sealed,
+    last_validators: &ValidatorSet,
+) -> abci::RequestFinalizeBlock {
     let block = &sealed.block;
     abci::RequestFinalizeBlock {
         txs: block.data.txs.clone(),
@@ -357,9 +360,9 @@ pub fn finalize_request(sealed: &Sealed, last_validators: &ValidatorSet) -> abci
 /// What the application is told about the commit inside a block.
 #[must_use]
 pub fn last_commit_info(block: &tm::Block, last_validators: &ValidatorSet) -> abci::CommitInfo {
-    block
-        .last_commit
-        .as_ref()
-        .map(|it| commit::info(it, last_validators))
-        .unwrap_or_default()
+    block.last_commit.as_ref().map(|it| commit::info(it, last_validators)).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

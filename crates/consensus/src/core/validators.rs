@@ -206,7 +206,9 @@ impl ValidatorSet {
     pub fn proposer(&self) -> Option<&Validator> {
         match self.proposer.and_then(|it| self.find(&it)) {
             Some((_, validator)) => Some(validator),
-            None => self.validators.iter().reduce(|best, it| if leads(it, best) { it } else { best }),
+            None => {
+                self.validators.iter().reduce(|best, it| if leads(it, best) { it } else { best })
+            }
         }
     }
 

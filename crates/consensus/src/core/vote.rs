@@ -150,8 +150,7 @@ mod tests {
     /// `cosmos.md` A.4, computed by hand there.
     #[test]
     fn a_precommit_for_a_block_has_the_reference_bytes() {
-        let id =
-            BlockId { hash: sha256(b"block"), parts_total: 1, parts_hash: sha256(b"parts") };
+        let id = BlockId { hash: sha256(b"block"), parts_total: 1, parts_hash: sha256(b"parts") };
         let time = Timestamp { seconds: 1_700_000_000, nanos: 5 };
         let bytes = sign_bytes("akashnet-2", VoteKind::Precommit, 5, 0, Some(&id), time);
         assert_eq!(

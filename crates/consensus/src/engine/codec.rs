@@ -22,9 +22,7 @@ use malachitebft_app_channel::app::{
 
 use crate::{
     core::commit::{Certificate, Precommit},
-    engine::context::{
-        Address, Context, Height, Part, Proposal, Signature, Value, ValueId, Vote,
-    },
+    engine::context::{Address, Context, Height, Part, Proposal, Signature, Value, ValueId, Vote},
 };
 
 /// Encodes everything.
@@ -210,10 +208,7 @@ pub(crate) fn certificate_in(it: &ExtendedCommitCertificate<Context>) -> Certifi
                 address: it.address.0,
                 time_nanos: it.signature.time_nanos,
                 signature: it.signature.bytes,
-                extension: it
-                    .extension
-                    .as_ref()
-                    .map(|it| (it.message.clone(), it.signature.bytes)),
+                extension: it.extension.as_ref().map(|it| (it.message.clone(), it.signature.bytes)),
             })
             .collect(),
     }

@@ -7,7 +7,7 @@
 use std::{
     collections::VecDeque,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -42,9 +42,7 @@ use crate::{
     app::{Answer, Application, Halt},
     config::Config,
     core::{
-        block::Sealed,
-        evidence, params, state, time,
-        validators::ValidatorSet as Set,
+        block::Sealed, evidence, params, state, time, validators::ValidatorSet as Set,
         vote::VoteKind,
     },
     engine::{
@@ -181,10 +179,16 @@ impl Host {
     fn answer(&mut self, message: AppMsg<Context>) {
         match message {
             AppMsg::ConsensusReady { reply } => {
-                let state = self.shared.executor.state();
-                let height = Height(state.next_height());
-                self.shared.pace.lock().began = Instant::now();
-                let _ = reply.send((height, self.shared.height_params(&state)));
+                let shared = self.shared.clone();
+                self.tasks.spawn(async move {
+                    let state = shared.executor.state();
+                    if !shared.wait_for_genesis(&state).await {
+                        return;
+                    }
+                    let height = Height(state.next_height());
+                    shared.pace.lock().began = Instant::now();
+                    let _ = reply.send((height, shared.height_params(&state)));
+                });
             }
             AppMsg::StartedRound { height, round, proposer, role: _, reply_value } => {
                 tracing::debug!(%height, %round, %proposer, "started round");
@@ -218,9 +222,8 @@ impl Host {
             AppMsg::RestreamProposal { height, round, valid_round, address, value_id } => {
                 let shared = self.shared.clone();
                 self.tasks.spawn(async move {
-                    let load = move |shared: &Shared| {
-                        shared.store.block_bytes(height.0, &value_id.0.hash)
-                    };
+                    let load =
+                        move |shared: &Shared| shared.store.block_bytes(height.0, &value_id.0.hash);
                     if let Some(Some(bytes)) = run_blocking(&shared, load).await {
                         shared.publish(height, round, valid_round, address, value_id, bytes).await;
                     }
@@ -267,10 +270,11 @@ impl Host {
                 move |shared| shared.decided_values(*range.start(), *range.end()),
                 move |values| drop(reply.send(values)),
             ),
-            AppMsg::ProcessSyncedValue { height, round, proposer, value_bytes, reply } => self.work(
-                move |shared| shared.judge_synced(height, round, proposer, value_bytes),
-                move |outcome| drop(reply.send(outcome)),
-            ),
+            AppMsg::ProcessSyncedValue { height, round, proposer, value_bytes, reply } => self
+                .work(
+                    move |shared| shared.judge_synced(height, round, proposer, value_bytes),
+                    move |outcome| drop(reply.send(outcome)),
+                ),
         }
     }
 
@@ -317,12 +321,11 @@ impl Host {
         extensions: VoteExtensions<Context>,
         reply: Reply<()>,
     ) {
-        let certificate = certificate_in(
-            &ExtendedCommitCertificate::from_commit_certificate_and_extensions(
+        let certificate =
+            certificate_in(&ExtendedCommitCertificate::from_commit_certificate_and_extensions(
                 certificate,
                 extensions,
-            ),
-        );
+            ));
         self.shared.pace.lock().decided();
         let shared = self.shared.clone();
         let before = self.executing.take();
@@ -368,12 +371,11 @@ impl Host {
         evidence: MisbehaviorEvidence<Context>,
         reply: Reply<Next<Context>>,
     ) {
-        let certificate = certificate_in(
-            &ExtendedCommitCertificate::from_commit_certificate_and_extensions(
+        let certificate =
+            certificate_in(&ExtendedCommitCertificate::from_commit_certificate_and_extensions(
                 certificate,
                 extensions,
-            ),
-        );
+            ));
         let shared = self.shared.clone();
         let executing = self.executing.take();
         self.tasks.spawn(async move {
@@ -479,8 +481,22 @@ impl Shared {
     }
 
     fn alone(&self, state: &state::State) -> bool {
-        state.validators.len() == 1
-            && state.validators.find(&self.signer.address().0).is_some()
+        state.validators.len() == 1 && state.validators.find(&self.signer.address().0).is_some()
+    }
+
+    /// No block comes before the genesis time. False when the node stops meanwhile.
+    async fn wait_for_genesis(&self, state: &state::State) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let genesis = Duration::from_nanos(u64::try_from(state.genesis_time_nanos).unwrap_or(0));
+        let left = genesis.saturating_sub(now);
+        if state.last_height > 0 || left.is_zero() {
+            return !self.stop.is_cancelled();
+        }
+        tracing::info!(seconds = left.as_secs(), "waiting for the genesis time");
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(left) => true,
+        }
     }
 
     /// Waits until the next height of a single validator is due: a beat after the last, or
@@ -569,7 +585,13 @@ impl Shared {
         let Some(round) = whole.round.as_u32() else { return Ok(None) };
         let signed = state.validators.find(&whole.sender.0).is_some_and(|(_, sender)| {
             let key = &sender.public_key;
-            self.verifier.parts_are_signed(key, whole.height, whole.round, &whole.id, &whole.signature)
+            self.verifier.parts_are_signed(
+                key,
+                whole.height,
+                whole.round,
+                &whole.id,
+                &whole.signature,
+            )
         });
         let expected = state.validators.proposer_of_round(round).map(|it| it.address);
         if !signed || expected != Some(whole.proposer.0) {
@@ -601,7 +623,8 @@ impl Shared {
         sealed: &Sealed,
         ask_app: bool,
     ) -> Answer<ProposedValue<Context>> {
-        let known = self.store.proposals(proposal.height)?.into_iter().find(|it| it.id == sealed.id);
+        let known =
+            self.store.proposals(proposal.height)?.into_iter().find(|it| it.id == sealed.id);
         proposal.valid = match known {
             Some(known) => known.valid,
             None => match self.executor.judge(sealed, ask_app)? {

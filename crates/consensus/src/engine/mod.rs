@@ -119,12 +119,14 @@ impl Engine {
     /// Starts the engine and the loop that answers it.
     pub(crate) async fn start(parts: Parts) -> Result<Engine, Halt> {
         let settings = settings(&parts.config, &parts.chain_id)?;
+        check_port(&parts.config.listen_addr)?;
         let keypair = Keypair::ed25519_from_bytes(parts.node_key.seed())
             .map_err(|error| Halt::because("the node key cannot be used", error))?;
         let signer = KeySigner {
             chain_id: parts.chain_id.clone(),
             key: parts.validator_key,
             clock: VoteClock::default(),
+            stop: parts.stop.clone(),
         };
         let verifier = KeyVerifier { chain_id: parts.chain_id };
         let proof = signer.validator_proof(keypair.public().to_peer_id().to_bytes());
@@ -157,7 +159,6 @@ impl Engine {
         .await
         .map_err(|error| Halt::new(format!("the consensus engine did not start: {error:#}")))?;
 
-        let alone = parts.config.persistent_peers.is_empty();
         let shared = Arc::new(Shared {
             app: parts.app,
             store: parts.store,
@@ -171,9 +172,7 @@ impl Engine {
             pace: Mutex::new(Pace::new()),
         });
         let (gossip, outbox) = mpsc::channel(4_096);
-        if !alone {
-            parts.tasks.spawn(gossip_txs(shared.clone(), outbox));
-        }
+        parts.tasks.spawn(gossip_txs(shared.clone(), outbox));
         let host = Host::new(shared, parts.tasks.clone());
         let host = parts.tasks.spawn(host.run(channels.consensus));
         Ok(Engine { network_requests: channels.net_requests, gossip, handle, host })
@@ -181,10 +180,8 @@ impl Engine {
 
     /// Peers connected now; empty when the engine does not answer.
     pub(crate) async fn peers(requests: &mpsc::Sender<NetworkRequest>) -> Vec<Peer> {
-        let dump = tokio::time::timeout(
-            Duration::from_secs(2),
-            NetworkRequest::dump_state(requests),
-        );
+        let dump =
+            tokio::time::timeout(Duration::from_secs(2), NetworkRequest::dump_state(requests));
         let Ok(Ok(Some(dump))) = dump.await else { return Vec::new() };
         let mut peers: Vec<Peer> = dump
             .peers
@@ -230,6 +227,22 @@ async fn gossip_txs(shared: Arc<Shared>, mut outbox: mpsc::Receiver<bytes::Bytes
             txs.push(next.to_vec());
         }
         shared.gossip(txs).await;
+    }
+}
+
+/// The engine only logs that it cannot listen; a taken port is better said at once.
+fn check_port(address: &str) -> Result<(), Halt> {
+    let words: Vec<&str> = address.split('/').collect();
+    let ["", "ip4" | "ip6", ip, "tcp", port] = words.as_slice() else { return Ok(()) };
+    let (Ok(ip), Ok(port)) = (ip.parse::<std::net::IpAddr>(), port.parse::<u16>()) else {
+        return Ok(());
+    };
+    match std::net::TcpListener::bind((ip, port)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Halt::because(
+            format!("cannot listen for consensus peers on {ip} port {port}"),
+            error,
+        )),
     }
 }
 

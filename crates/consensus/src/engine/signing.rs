@@ -17,12 +17,16 @@ use malachitebft_app_channel::{
     },
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     core::{
         time,
         vote::{self, VoteKind},
     },
-    engine::context::{Address, Context, Height, Proposal, PublicKey, Scheme, Signature, ValueId, Vote},
+    engine::context::{
+        Address, Context, Height, Proposal, PublicKey, Scheme, Signature, ValueId, Vote,
+    },
     keys::ValidatorKey,
 };
 
@@ -57,7 +61,14 @@ pub(crate) struct KeySigner {
     pub(crate) chain_id: String,
     pub(crate) key: ValidatorKey,
     pub(crate) clock: VoteClock,
+    /// Once the node stops, nothing more is signed.
+    pub(crate) stop: CancellationToken,
 }
+
+/// Why no signature is given.
+#[derive(Debug, thiserror::Error)]
+#[error("the node is stopping and signs nothing more")]
+struct Stopping;
 
 /// Checks what others signed.
 #[derive(Clone, Debug)]
@@ -110,6 +121,13 @@ fn parts_bytes(chain_id: &str, height: Height, round: Round, id: &ValueId) -> Ve
 impl KeySigner {
     pub(crate) fn address(&self) -> Address {
         Address(self.key.address())
+    }
+
+    fn may_sign(&self) -> Result<(), Error> {
+        match self.stop.is_cancelled() {
+            true => Err(Error::from_source(Stopping)),
+            false => Ok(()),
+        }
     }
 
     fn sign(&self, time_nanos: i64, message: &[u8]) -> Signature {
@@ -189,6 +207,7 @@ impl Verifier<Context> for KeyVerifier {
 #[async_trait]
 impl Signer<Context> for KeySigner {
     async fn sign_vote(&self, vote: Vote) -> Result<SignedMessage<Context, Vote>, Error> {
+        self.may_sign()?;
         let now = self.clock.now_nanos();
         let signature = self.sign(now, &vote_bytes(&self.chain_id, &vote, now));
         Ok(SignedMessage::new(vote, signature))
@@ -198,6 +217,7 @@ impl Signer<Context> for KeySigner {
         &self,
         proposal: Proposal,
     ) -> Result<SignedMessage<Context, Proposal>, Error> {
+        self.may_sign()?;
         let now = self.clock.now_nanos();
         let signature = self.sign(now, &proposal_bytes(&self.chain_id, &proposal, now));
         Ok(SignedMessage::new(proposal, signature))

@@ -60,7 +60,11 @@ pub(crate) struct Streams {
 
 impl Streams {
     /// Takes a part in; gives the proposal when it was the last one missing.
-    pub(crate) fn insert(&mut self, publisher: PeerId, message: StreamMessage<Part>) -> Option<Whole> {
+    pub(crate) fn insert(
+        &mut self,
+        publisher: PeerId,
+        message: StreamMessage<Part>,
+    ) -> Option<Whole> {
         let key = (publisher, message.stream_id.clone());
         let sequence = message.sequence;
         let part = if message.is_fin() { None } else { message.content.into_data() };

@@ -18,8 +18,7 @@ use std::{
 };
 
 use consensus::{
-    Answer, Application, Config, GenesisDoc, GenesisValidator, Halt, Handle, Timeouts,
-    ValidatorKey,
+    Answer, Application, Config, GenesisDoc, GenesisValidator, Halt, Handle, Timeouts, ValidatorKey,
 };
 use prost_types::Timestamp;
 use sha2::{Digest, Sha256};
