@@ -13,11 +13,13 @@
     allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")
 )]
 
+pub mod ante;
 pub mod audit;
 pub mod auth;
 pub mod bank;
 pub mod base;
 pub mod cert;
+pub mod consensus;
 pub mod denoms;
 pub mod deployment;
 pub mod escrow;
@@ -25,5 +27,6 @@ pub mod genesis;
 pub mod market;
 mod paging;
 pub mod provider;
+pub mod runtime;
 #[cfg(test)]
 mod testing;
