@@ -5,25 +5,34 @@
 //! clock, and never panics on hostile text. Behaviour: spec `sdl.md`, whose section numbers stand at the
 //! code that implements them.
 //!
-//! The stages, in order: [`yaml`] (text to tree) → `decode` (tree to typed values) → `build` (groups and
+//! The stages, in order: `yaml` (text to tree) → `decode` (tree to typed values) → `build` (groups and
 //! manifest) → `check` (rules that need the whole). Each reports into one list, so that a file with five
 //! mistakes gets five messages. [`rules`] lists every rule with its stable code.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failing test may panic"))]
 
+mod ast;
+mod build;
+mod check;
+mod decode;
 pub mod diagnostics;
+mod gosort;
 pub mod groups;
 pub mod manifest;
 mod names;
 pub mod quantity;
 pub mod resources;
 pub mod rules;
+mod suggest;
+mod version;
+mod yaml;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Position, RenderOptions, Span};
 pub use groups::{GroupPrice, GroupSpec};
 pub use manifest::{Manifest, ManifestError};
 pub use rules::{Rule, Severity};
 
+use diagnostics::Sink;
 use types::wire::akash::deployment::v1beta4 as wire;
 
 /// Largest source that is read, bytes.
@@ -106,9 +115,7 @@ impl Compiled {
             .map(|group| GroupPrice {
                 group: group.name.clone(),
                 denom: group.resources.first().map(|it| it.price.denom.clone()).unwrap_or_default(),
-                amount: group.resources.iter().fold(quantity::Price::default(), |sum, unit| {
-                    sum.plus(unit.price.amount.times(unit.count))
-                }),
+                amount: build::total_price(&group.resources),
             })
             .collect()
     }
@@ -119,9 +126,54 @@ impl Compiled {
 /// # Errors
 /// Everything that is wrong with it, at least one error among it.
 pub fn compile(source: &str) -> Result<Compiled, Diagnostics> {
-    let _ = source;
-    Err(Diagnostics::new(
-        source,
-        vec![Diagnostic::new(Rule::Empty, Span::default(), "the compiler is being built")],
-    ))
+    let mut sink = Sink::default();
+    let compiled = compile_into(source, &mut sink);
+    let has_errors = sink.has_errors();
+    let found = Diagnostics::new(source, sink.into_list());
+    match compiled {
+        Some(compiled) if !has_errors => Ok(Compiled { warnings: found, ..compiled }),
+        _ => Err(found),
+    }
+}
+
+fn compile_into(source: &str, sink: &mut Sink) -> Option<Compiled> {
+    if source.len() > MAX_SOURCE_BYTES {
+        let message = format!("the file is larger than {MAX_SOURCE_BYTES} bytes");
+        sink.push(Diagnostic::new(Rule::TooLarge, Span::default(), message));
+        return None;
+    }
+    let tree = match yaml::parse(source) {
+        Ok(tree) => tree,
+        Err(error) => {
+            let mut diagnostic = Diagnostic::new(error.rule, error.span, error.message);
+            if let Some(hint) = error.hint {
+                diagnostic = diagnostic.hint(hint);
+            }
+            if let Some((span, what)) = error.context {
+                diagnostic = diagnostic.related(span, what);
+            }
+            sink.push(diagnostic);
+            return None;
+        }
+    };
+    let (language, file) = decode::decode(&tree, sink)?;
+    let pairs = build::pairs(&file);
+    let built = build::build(&file, &pairs, language, sink);
+    let reclamation_ns = check::semantics(&file, &pairs, language, sink);
+    check::groups(&file, &pairs, &built, sink);
+    check::manifest(&built, sink);
+    if sink.has_errors() {
+        return None;
+    }
+    let (specs, groups): (Vec<_>, Vec<_>) = built.into_iter().map(|it| it.finish()).unzip();
+    let manifest = Manifest(groups);
+    Some(Compiled {
+        language,
+        groups: specs.iter().map(GroupSpec::to_wire).collect(),
+        version: manifest.version(),
+        manifest,
+        reclamation_ns,
+        warnings: Diagnostics::new("", Vec::new()),
+        specs,
+    })
 }

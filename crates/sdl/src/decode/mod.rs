@@ -1,0 +1,621 @@
+//! Tree to typed values, with the rules by which the reference decodes (spec `sdl.md` 3 to 11).
+//!
+//! Called by `compile` after `yaml::parse`. Every entry of the file is decoded, used or not. What cannot be
+//! read is reported and replaced by something harmless, and the entry around it is marked broken so that
+//! later rules do not report the consequences.
+//!
+//! This file holds what all sections share: mappings with merge keys, lists, scalars, and the budget that
+//! bounds what aliases can multiply. The sections are in `services`, `profiles` and `resources`.
+
+mod profiles;
+mod resources;
+mod services;
+
+use crate::Language;
+use crate::ast::{At, Deployed, Endpoint, Entry, File, Named, Reclamation, Section, Text};
+use crate::diagnostics::{Diagnostic, Sink, Span};
+use crate::rules::Rule;
+use crate::suggest;
+use crate::version::Version;
+use crate::yaml::{Kind, NodeId, ScalarError, Tree};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// How many nodes may be visited through aliases, beyond a few times the size of the document.
+const SPARE_VISITS: usize = 100_000;
+
+/// How many bytes of text may be read, aliases included.
+const MOST_TEXT_BYTES: usize = 16 << 20;
+
+/// Reads `version` and everything else. `None` if the file has no usable version.
+pub(crate) fn decode<'t>(tree: &'t Tree<'_>, sink: &mut Sink) -> Option<(Language, File<'t>)> {
+    let Some(root) = tree.root() else {
+        let missing = Diagnostic::new(Rule::Empty, Span::default(), "the file holds nothing")
+            .hint("begin with `version: \"2.0\"`")
+            .reference("sdl: uninitialized");
+        sink.push(missing);
+        return None;
+    };
+    let visits = tree.len().saturating_mul(8).saturating_add(SPARE_VISITS);
+    let mut decoder = Decoder { tree, sink, visits, text_bytes: MOST_TEXT_BYTES, is_spent: false };
+    let language = decoder.version(root)?;
+    Some((language, decoder.file(root)))
+}
+
+pub(crate) struct Decoder<'t, 's, 'k> {
+    tree: &'t Tree<'s>,
+    sink: &'k mut Sink,
+    visits: usize,
+    text_bytes: usize,
+    is_spent: bool,
+}
+
+/// A key and its value.
+type Pair<'t> = (Text<'t>, NodeId);
+
+impl<'t> Decoder<'t, '_, '_> {
+    // Reports.
+
+    fn span(&self, id: NodeId) -> Span {
+        self.tree.raw(id).span
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.sink.push(diagnostic);
+    }
+
+    /// What a node is, for messages.
+    fn describe(&self, id: NodeId) -> &'static str {
+        match self.tree.get(id).kind {
+            Kind::Mapping(_) => "a mapping",
+            Kind::Sequence(_) => "a list",
+            _ => "a single value",
+        }
+    }
+
+    fn wrong_type(&mut self, id: NodeId, what: &str, wanted: &str) {
+        let found = self.describe(id);
+        let (article, hint) = match wanted {
+            "a mapping" => ("a mapping", "write `key: value` lines, indented below it"),
+            "a list" => ("a list", "write `- ` before each entry"),
+            other => (other, "write it on the same line, after the `: `"),
+        };
+        let message = format!("{what} must be {article}, not {found}");
+        let diagnostic = Diagnostic::new(Rule::Type, self.span(id), message).hint(hint);
+        self.report(diagnostic.reference("yaml: unmarshal errors"));
+    }
+
+    /// Spends one visit. False when the document has multiplied beyond what is read.
+    fn visit(&mut self, id: NodeId) -> bool {
+        match self.visits.checked_sub(1) {
+            Some(left) if !self.is_spent => self.visits = left,
+            _ => {
+                self.spent(id);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn spent(&mut self, id: NodeId) {
+        if !self.is_spent {
+            self.is_spent = true;
+            let span = self.span(id);
+            self.report(
+                Diagnostic::new(
+                    Rule::AliasExpansion,
+                    span,
+                    "aliases multiply the document beyond what is read",
+                )
+                .hint("write the repeated parts out, or repeat less")
+                .reference("yaml: document contains excessive aliasing"),
+            );
+        }
+    }
+
+    // Mappings.
+
+    /// Whether a key is there and not null.
+    fn present(&self, id: Option<NodeId>) -> Option<NodeId> {
+        id.filter(|it| !self.tree.get(*it).is_null())
+    }
+
+    /// The entries of a mapping: no duplicates, merge keys applied, null keys dropped.
+    fn entries(&mut self, id: NodeId, what: &str) -> Option<Vec<Pair<'t>>> {
+        let mut found = Vec::new();
+        let mut merged = Vec::new();
+        self.collect(id, what, &mut found, &mut merged)?;
+        for source in merged {
+            self.merge(source, &mut found);
+        }
+        Some(found)
+    }
+
+    /// Reads the entries of one mapping and the values of its merge keys.
+    fn collect(
+        &mut self,
+        id: NodeId,
+        what: &str,
+        found: &mut Vec<Pair<'t>>,
+        merged: &mut Vec<NodeId>,
+    ) -> Option<()> {
+        if !self.visit(id) {
+            return None;
+        }
+        let tree = self.tree;
+        let Kind::Mapping(pairs) = &tree.get(id).kind else {
+            self.wrong_type(id, what, "a mapping");
+            return None;
+        };
+        self.check_duplicates(pairs);
+        found.reserve(pairs.len());
+        for (key, value) in pairs {
+            if tree.raw(*key).is_merge_key() {
+                merged.push(*value);
+                continue;
+            }
+            match self.text_of(*key) {
+                Ok(Some(text)) => found.push((text, *value)),
+                Ok(None) => {}
+                Err(error) => self.scalar_error(*key, "a key", "a text", &error),
+            }
+        }
+        Some(())
+    }
+
+    /// Adds the entries of a merge key's value; what is there already wins.
+    fn merge(&mut self, id: NodeId, found: &mut Vec<Pair<'t>>) {
+        let tree = self.tree;
+        if !self.visit(id) {
+            return;
+        }
+        match &tree.get(id).kind {
+            Kind::Mapping(_) => {
+                let mut own = Vec::new();
+                let mut merged = Vec::new();
+                if self.collect(id, "the merged value", &mut own, &mut merged).is_none() {
+                    return;
+                }
+                for pair in own {
+                    if !found.iter().any(|it| it.0.text == pair.0.text) {
+                        found.push(pair);
+                    }
+                }
+                for source in merged {
+                    self.merge(source, found);
+                }
+            }
+            Kind::Sequence(items)
+                if items.iter().all(|it| matches!(tree.get(*it).kind, Kind::Mapping(_))) =>
+            {
+                for item in items {
+                    self.merge(*item, found);
+                }
+            }
+            _ => {
+                let span = self.span(id);
+                self.report(
+                    Diagnostic::new(
+                        Rule::MergeKey,
+                        span,
+                        "`<<` merges a mapping or a list of mappings",
+                    )
+                    .hint("write `<<: *anchor`")
+                    .reference("map merge requires map or sequence of maps as the value"),
+                );
+            }
+        }
+    }
+
+    fn check_duplicates(&mut self, pairs: &'t [(NodeId, NodeId)]) {
+        let tree = self.tree;
+        // Keys are the same if they are of one kind and have one text, whatever their style.
+        let identity = |id: NodeId| {
+            let node = tree.raw(id);
+            match &node.kind {
+                Kind::Scalar { text, .. } => (0, text.as_ref()),
+                Kind::Alias { name, .. } => (1, *name),
+                Kind::Sequence(_) => (2, ""),
+                Kind::Mapping(_) => (3, ""),
+            }
+        };
+        let mut keys: Vec<_> =
+            pairs.iter().enumerate().map(|(at, it)| (identity(it.0), at, it.0)).collect();
+        if keys.len() < 2 {
+            return;
+        }
+        keys.sort_unstable_by_key(|it| (it.0, it.1));
+        for (first, second) in keys.iter().zip(keys.iter().skip(1)) {
+            if first.0 == second.0 {
+                let diagnostic = duplicate(tree, first.0.1, first.2, second.2);
+                self.report(diagnostic);
+            }
+        }
+    }
+
+    /// The values of the known keys of a mapping; unknown ones are reported as ignored.
+    fn fields<const N: usize>(
+        &mut self,
+        id: NodeId,
+        what: &str,
+        known: [&'static str; N],
+    ) -> Option<[Option<NodeId>; N]> {
+        let mut values = [None; N];
+        for (key, value) in self.entries(id, what)? {
+            let place = known.iter().position(|it| *it == key.text);
+            match place.and_then(|it| values.get_mut(it)) {
+                Some(slot) => *slot = Some(value),
+                None => self.ignored(&key, what, &known),
+            }
+        }
+        Some(values)
+    }
+
+    fn ignored(&mut self, key: &Text<'t>, what: &str, known: &[&'static str]) {
+        let message = format!("`{}` is not a key of {what} and has no effect", key.text);
+        let hint = match suggest::nearest(&key.text, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known keys: {}", known.join(", ")),
+        };
+        self.report(Diagnostic::new(Rule::IgnoredKey, key.span, message).hint(hint));
+    }
+
+    /// The error for a key where the language refuses unknown ones.
+    fn unknown(&mut self, key: Span, name: &str, what: &str, known: &[&str], reference: String) {
+        let message = format!("`{name}` is not a key of {what}");
+        let hint = match suggest::nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known keys: {}", known.join(", ")),
+        };
+        let diagnostic = Diagnostic::new(Rule::UnknownKey, key, message).hint(hint);
+        self.report(diagnostic.reference(reference));
+    }
+
+    /// The pairs of a node that the reference walks through by hand: no merge keys, no duplicate check;
+    /// anything that has no children has no pairs.
+    fn loose_pairs(&mut self, id: NodeId) -> Vec<(NodeId, NodeId)> {
+        if !self.visit(id) {
+            return Vec::new();
+        }
+        match &self.tree.get(id).kind {
+            Kind::Mapping(pairs) => pairs.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A mapping of names to values of one kind. Null values stand for an empty one.
+    fn named<T>(
+        &mut self,
+        id: NodeId,
+        what: &str,
+        mut each: impl FnMut(&mut Self, &Text<'t>, Option<NodeId>) -> T,
+    ) -> Option<Named<'t, T>> {
+        let mut map = BTreeMap::new();
+        for (key, value) in self.entries(id, what)? {
+            let before = self.sink.error_count();
+            let decoded = each(self, &key, self.present(Some(value)));
+            let is_broken = self.sink.error_count() > before;
+            map.insert(key.text, Entry { name: key.span, is_broken, value: decoded });
+        }
+        Some(map)
+    }
+
+    /// A whole section of named entries.
+    fn section<T>(
+        &mut self,
+        id: Option<NodeId>,
+        what: &str,
+        each: impl FnMut(&mut Self, &Text<'t>, Option<NodeId>) -> T,
+    ) -> Section<'t, T> {
+        let Some(id) = self.present(id) else { return Section::default() };
+        match self.named(id, what, each) {
+            Some(entries) => Section { entries, is_broken: false },
+            None => Section { entries: BTreeMap::new(), is_broken: true },
+        }
+    }
+
+    // Lists.
+
+    /// The entries of a list, nulls included; `None` if it is none.
+    fn items(&mut self, id: NodeId, what: &str) -> Option<&'t [NodeId]> {
+        if !self.visit(id) {
+            return None;
+        }
+        let tree = self.tree;
+        match &tree.get(id).kind {
+            Kind::Sequence(items) => Some(items),
+            _ => {
+                self.wrong_type(id, what, "a list");
+                None
+            }
+        }
+    }
+
+    /// A list of one kind of entries, nulls dropped. `None` if it is absent.
+    fn list<T>(
+        &mut self,
+        id: Option<NodeId>,
+        what: &str,
+        mut each: impl FnMut(&mut Self, NodeId) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let id = self.present(id)?;
+        let items = self.items(id, what)?;
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            if self.present(Some(*item)).is_some() {
+                found.extend(each(self, *item));
+            }
+        }
+        Some(found)
+    }
+
+    /// A list of texts.
+    fn texts(&mut self, id: Option<NodeId>, what: &str, entry: &str) -> Option<Vec<Text<'t>>> {
+        self.list(id, what, |this, item| {
+            let text = this.text(Some(item), entry);
+            Some(text)
+        })
+    }
+
+    // Scalars.
+
+    fn text_of(&mut self, id: NodeId) -> Result<Option<Text<'t>>, ScalarError> {
+        if !self.visit(id) {
+            return Ok(None);
+        }
+        let tree = self.tree;
+        let Some(text) = tree.get(id).text()? else { return Ok(None) };
+        match self.text_bytes.checked_sub(text.len()) {
+            Some(left) => self.text_bytes = left,
+            None => {
+                self.spent(id);
+                return Ok(None);
+            }
+        }
+        Ok(Some(Text { text, span: self.span(id) }))
+    }
+
+    fn scalar_error(&mut self, id: NodeId, what: &str, wanted: &str, error: &ScalarError) {
+        match error {
+            ScalarError::NotScalar => self.wrong_type(id, what, wanted),
+            ScalarError::Mismatch => {
+                let shown = self.tree.get(id).literal().to_owned();
+                let quoted = match self.tree.get(id).is_quoted() {
+                    true => ", not a text in quotes",
+                    false => "",
+                };
+                let span = self.span(id);
+                let message = format!("{what} must be {wanted}{quoted}; found `{shown}`");
+                let hint = match wanted {
+                    "true or false" => "write `true` or `false`, without quotes".to_owned(),
+                    _ => "write a whole number from 0 to 4294967295, without quotes".to_owned(),
+                };
+                self.report(
+                    Diagnostic::new(Rule::Type, span, message)
+                        .hint(hint)
+                        .reference("yaml: unmarshal errors"),
+                );
+            }
+            ScalarError::Tag(tag) => {
+                let span = self.span(id);
+                self.report(
+                    Diagnostic::new(
+                        Rule::Type,
+                        span,
+                        format!("the value does not fit its tag `{tag}`"),
+                    )
+                    .hint("remove the tag"),
+                );
+            }
+        }
+    }
+
+    /// A text; empty, at the place of nothing, if it is absent.
+    fn text(&mut self, id: Option<NodeId>, what: &str) -> Text<'t> {
+        self.optional_text(id, what).unwrap_or_default()
+    }
+
+    fn optional_text(&mut self, id: Option<NodeId>, what: &str) -> Option<Text<'t>> {
+        let id = id?;
+        match self.text_of(id) {
+            Ok(text) => text,
+            Err(error) => {
+                self.scalar_error(id, what, "a text", &error);
+                None
+            }
+        }
+    }
+
+    /// An unsigned number of 32 bits; 0 if it is absent.
+    fn number(&mut self, id: Option<NodeId>, what: &str) -> At<u32> {
+        let Some(id) = id.filter(|it| self.visit(*it)) else { return At::default() };
+        match self.tree.get(id).uint32() {
+            Ok(value) => At { value: value.unwrap_or_default(), span: self.span(id) },
+            Err(error) => {
+                self.scalar_error(id, what, "a whole number", &error);
+                At { value: 0, span: self.span(id) }
+            }
+        }
+    }
+
+    /// A flag; false if it is absent.
+    fn flag(&mut self, id: Option<NodeId>, what: &str) -> At<bool> {
+        let Some(id) = id.filter(|it| self.visit(*it)) else { return At::default() };
+        match self.tree.get(id).boolean() {
+            Ok(value) => At { value: value.unwrap_or_default(), span: self.span(id) },
+            Err(error) => {
+                self.scalar_error(id, what, "true or false", &error);
+                At { value: false, span: self.span(id) }
+            }
+        }
+    }
+
+    /// The literal text of a quantity, and where it stands; absent if it is null.
+    fn literal(&mut self, id: Option<NodeId>) -> Option<Text<'t>> {
+        let id = self.present(id).filter(|it| self.visit(*it))?;
+        let tree = self.tree;
+        let node = tree.get(id);
+        Some(Text { text: Cow::Borrowed(node.literal()), span: self.span(id) })
+    }
+
+    // The top level (spec 4).
+
+    fn version(&mut self, root: NodeId) -> Option<Language> {
+        let tree = self.tree;
+        let no_version = |span| {
+            Diagnostic::new(Rule::NoVersion, span, "the file does not say its version")
+                .hint("begin with `version: \"2.0\"`")
+                .reference("SDL invalid: no version found")
+        };
+        let at_start = Span { start: tree.raw(root).span.start, end: tree.raw(root).span.start };
+        let Kind::Mapping(pairs) = &tree.get(root).kind else {
+            let message = "the file must be a mapping with the keys `version`, `services`, …";
+            let diagnostic = no_version(self.span(root));
+            self.report(Diagnostic { message: message.to_owned(), ..diagnostic });
+            return None;
+        };
+        // The reference looks through keys and values alike.
+        let mut children = pairs.iter().flat_map(|it| [it.0, it.1]);
+        let value = children.by_ref().find(|it| tree.raw(*it).literal() == "version");
+        let Some(value) = value.and_then(|_| children.next()) else {
+            let misspelt = pairs.iter().find(|it| {
+                let key = tree.get(it.0).literal();
+                !SECTIONS.contains(&key) && suggest::nearest(key, ["version"]).is_some()
+            });
+            let diagnostic = match misspelt {
+                Some((key, _)) => no_version(self.span(*key)).hint("did you mean `version`?"),
+                None => no_version(at_start),
+            };
+            self.report(diagnostic);
+            return None;
+        };
+        let text = tree.get(value).literal();
+        let span = self.span(value);
+        let hint = "the versions are \"2.0\" and \"2.1\"";
+        match Version::parse(text) {
+            Err(reason) => {
+                let message = format!("`{text}` is not a version: {reason}");
+                self.report(Diagnostic::new(Rule::BadVersion, span, message).hint(hint));
+                None
+            }
+            Ok(version) => {
+                let language = version.language();
+                if language.is_none() {
+                    let message = format!("version {version} is not supported");
+                    let reference =
+                        format!("SDL invalid: config: unsupported version \"{version}\"");
+                    self.report(
+                        Diagnostic::new(Rule::BadVersion, span, message)
+                            .hint(hint)
+                            .reference(reference),
+                    );
+                }
+                language
+            }
+        }
+    }
+
+    fn file(&mut self, root: NodeId) -> File<'t> {
+        let tree = self.tree;
+        let mut file = File { span: self.span(root), ..File::default() };
+        file.span.end = file.span.start;
+        let pairs = self.loose_pairs(root);
+        for (at, (key, value)) in pairs.iter().enumerate() {
+            let node = tree.get(*key);
+            let name = node.literal();
+            let twin = pairs.iter().take(at.min(64)).find(|it| tree.get(it.0).literal() == name);
+            if let Some((first, _)) = twin {
+                let diagnostic = duplicate(tree, name, *first, *key);
+                self.report(diagnostic);
+                continue;
+            }
+            let value = Some(*value);
+            match name {
+                "version" => {}
+                "include" => {
+                    self.texts(value, "`include`", "an entry of `include`");
+                }
+                "services" => {
+                    file.services =
+                        self.section(value, "`services`", |this, _, id| this.service(id));
+                }
+                "profiles" => self.profiles(value, &mut file),
+                "deployment" => {
+                    file.deployment_span = Some(self.span(*key));
+                    file.deployment = self.section(value, "`deployment`", Self::deployed);
+                }
+                "endpoints" => {
+                    file.endpoints = self.section(value, "`endpoints`", |this, _, id| {
+                        let [kind] = id
+                            .and_then(|it| this.fields(it, "an endpoint", ["kind"]))
+                            .unwrap_or_default();
+                        Endpoint { kind: this.text(kind, "`kind`") }
+                    });
+                }
+                "reclamation" => {
+                    let before = self.sink.error_count();
+                    let [window] = self
+                        .present(value)
+                        .and_then(|it| self.fields(it, "`reclamation`", ["min_window"]))
+                        .unwrap_or_default();
+                    let mut min_window = self.text(window, "`min_window`");
+                    if window.is_none() {
+                        min_window.span = self.span(*key);
+                    }
+                    if self.sink.error_count() == before {
+                        file.reclamation = Some(Reclamation { min_window });
+                    }
+                }
+                "<<" if node.is_merge_key() => {
+                    let span = self.span(*key);
+                    self.report(
+                        Diagnostic::new(
+                            Rule::MergeKey,
+                            span,
+                            "`<<` is not allowed at the top level",
+                        )
+                        .hint("merge inside a section instead")
+                        .reference("sdl: unexpected field <<"),
+                    );
+                }
+                _ => {
+                    let span = self.span(*key);
+                    let reference = format!("sdl: unexpected field {name}");
+                    self.unknown(span, name, "a deployment file", &SECTIONS, reference);
+                }
+            }
+        }
+        file
+    }
+
+    fn deployed(&mut self, _: &Text<'t>, id: Option<NodeId>) -> Named<'t, Deployed<'t>> {
+        let Some(id) = id else { return BTreeMap::new() };
+        let placements = self.named(id, "a service under `deployment`", |this, key, id| {
+            let what = "a placement under `deployment`";
+            let [profile, count] =
+                id.and_then(|it| this.fields(it, what, ["profile", "count"])).unwrap_or_default();
+            Deployed {
+                span: key.span,
+                profile: this.text(profile, "`profile`"),
+                count: this.number(count, "`count`"),
+            }
+        });
+        placements.unwrap_or_default()
+    }
+}
+
+/// The keys of the top level.
+const SECTIONS: [&str; 7] =
+    ["version", "include", "services", "profiles", "deployment", "endpoints", "reclamation"];
+
+fn duplicate(tree: &Tree<'_>, name: &str, first: NodeId, second: NodeId) -> Diagnostic {
+    let first = tree.raw(first).span;
+    Diagnostic::new(
+        Rule::DuplicateKey,
+        tree.raw(second).span,
+        format!("the key `{name}` stands twice in this mapping"),
+    )
+    .hint("remove one of the two, or rename it")
+    .related(first, "first here")
+    .reference(format!("mapping key {name:?} already defined"))
+}

@@ -1,0 +1,238 @@
+//! What a scalar means where a text, a number or a flag is wanted (spec `sdl.md` 3.1, 3.2).
+
+use super::{Kind, Node, Style};
+use std::borrow::Cow;
+
+/// Why a scalar does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ScalarError {
+    /// It is a mapping or a list.
+    NotScalar,
+    /// It means something else: the wanted kind is the caller's to say.
+    Mismatch,
+    /// Its explicit tag contradicts its text.
+    Tag(String),
+}
+
+/// What a scalar means by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meaning {
+    Null,
+    Bool(bool),
+    /// A whole number; those beyond 64 bits become `Float`.
+    Int(i128),
+    Float(f64),
+    /// A date, which no field of the language wants.
+    Other,
+    Text,
+}
+
+impl Node<'_> {
+    fn scalar(&self) -> Option<(&str, Style)> {
+        match &self.kind {
+            Kind::Scalar { text, style } => Some((text, *style)),
+            _ => None,
+        }
+    }
+
+    /// The literal text, whatever the node is; empty for mappings and lists.
+    pub(crate) fn literal(&self) -> &str {
+        self.scalar().map_or("", |it| it.0)
+    }
+
+    /// Whether the node is a scalar in quotes or a block.
+    pub(crate) fn is_quoted(&self) -> bool {
+        self.scalar().is_some_and(|it| it.1 != Style::Plain)
+    }
+
+    /// Whether the node is the key `<<`, which merges.
+    pub(crate) fn is_merge_key(&self) -> bool {
+        match (self.scalar(), self.tag.as_deref()) {
+            (Some(("<<", style)), None) => style == Style::Plain,
+            (Some(("<<", _)), Some("!" | "!!merge")) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the node counts as absent: plain and empty, `~`, or a spelling of null.
+    pub(crate) fn is_null(&self) -> bool {
+        match (self.scalar(), self.tag.as_deref()) {
+            (Some(_), Some("!!null")) => true,
+            (Some((text, Style::Plain)), None | Some("!")) => is_null_text(text),
+            _ => false,
+        }
+    }
+
+    fn meaning(&self) -> Result<Meaning, ScalarError> {
+        let Some((text, style)) = self.scalar() else { return Err(ScalarError::NotScalar) };
+        let tag = match self.tag.as_deref() {
+            None | Some("!") if style == Style::Plain => return Ok(plain_meaning(text)),
+            None | Some("!") => return Ok(Meaning::Text),
+            Some(tag) => tag,
+        };
+        let meaning = match tag {
+            "!!bool" | "!!int" | "!!float" | "!!null" | "!!timestamp" => plain_meaning(text),
+            _ => return Ok(Meaning::Text),
+        };
+        let fits = match (tag, meaning) {
+            ("!!bool", Meaning::Bool(_))
+            | ("!!int" | "!!float", Meaning::Int(_))
+            | ("!!float", Meaning::Float(_))
+            | ("!!null", Meaning::Null)
+            | ("!!timestamp", Meaning::Text | Meaning::Other) => true,
+            _ => false,
+        };
+        if fits { Ok(meaning) } else { Err(ScalarError::Tag(tag.to_owned())) }
+    }
+
+    /// The text of a string field; `None` if the node counts as absent.
+    pub(crate) fn text(&self) -> Result<Option<Cow<'_, str>>, ScalarError> {
+        match self.meaning()? {
+            Meaning::Null => return Ok(None),
+            _ if self.tag.as_deref() == Some("!!binary") => {}
+            _ => return Ok(Some(Cow::Borrowed(self.literal()))),
+        }
+        let bytes = base64(self.literal()).ok_or_else(|| ScalarError::Tag("!!binary".into()))?;
+        Ok(Some(Cow::Owned(lossy(&bytes))))
+    }
+
+    /// The number of an unsigned 32-bit field; `None` if the node counts as absent.
+    pub(crate) fn uint32(&self) -> Result<Option<u32>, ScalarError> {
+        let value = match self.meaning()? {
+            Meaning::Null => return Ok(None),
+            Meaning::Int(value) => u32::try_from(value).ok(),
+            Meaning::Float(value) => truncate(value),
+            _ => None,
+        };
+        value.map(Some).ok_or(ScalarError::Mismatch)
+    }
+
+    /// The flag of a boolean field; `None` if the node counts as absent.
+    pub(crate) fn boolean(&self) -> Result<Option<bool>, ScalarError> {
+        match self.meaning()? {
+            Meaning::Null => Ok(None),
+            Meaning::Bool(value) => Ok(Some(value)),
+            Meaning::Text => match self.literal() {
+                "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Ok(Some(true)),
+                "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Ok(Some(false)),
+                _ => Err(ScalarError::Mismatch),
+            },
+            _ => Err(ScalarError::Mismatch),
+        }
+    }
+}
+
+fn is_null_text(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
+fn plain_meaning(text: &str) -> Meaning {
+    match text {
+        "true" | "True" | "TRUE" => return Meaning::Bool(true),
+        "false" | "False" | "FALSE" => return Meaning::Bool(false),
+        _ if is_null_text(text) => return Meaning::Null,
+        _ => {}
+    }
+    let first = text.as_bytes().first().copied().unwrap_or_default();
+    if !(first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.')) {
+        return Meaning::Text;
+    }
+    let plain: Cow<'_, str> =
+        if text.contains('_') { text.replace('_', "").into() } else { text.into() };
+    if first != b'.'
+        && let Some(value) = integer(&plain)
+    {
+        return Meaning::Int(value);
+    }
+    let unsigned = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
+    if crate::quantity::is_decimal_float(unsigned) {
+        return plain.parse().map_or(Meaning::Text, Meaning::Float);
+    }
+    match unsigned {
+        ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN" => Meaning::Other,
+        _ => Meaning::Text,
+    }
+}
+
+/// A whole number with an optional base prefix; a leading zero means octal.
+fn integer(text: &str) -> Option<i128> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, text.get(1..)?),
+        b'+' => (false, text.get(1..)?),
+        _ => (false, text),
+    };
+    let (base, digits) = match digits.get(..2) {
+        Some("0x" | "0X") => (16, digits.get(2..)?),
+        Some("0b" | "0B") => (2, digits.get(2..)?),
+        Some("0o" | "0O") => (8, digits.get(2..)?),
+        _ if digits.len() > 1 && digits.starts_with('0') => (8, digits.get(1..)?),
+        _ => (10, digits),
+    };
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    let value = i128::from(u64::from_str_radix(digits, base).ok()?);
+    Some(if negative { -value } else { value })
+}
+
+/// A number cut to 32 bits towards zero, if it fits.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range is checked before the cast"
+)]
+fn truncate(value: f64) -> Option<u32> {
+    let whole = value.trunc();
+    (whole >= 0.0 && whole <= f64::from(u32::MAX)).then_some(whole as u32)
+}
+
+/// Standard base64 with padding; line ends in between are allowed.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() / 4 * 3);
+    let mut group = [0_u8; 4];
+    let mut filled = 0;
+    let mut padding = 0;
+    for byte in text.bytes() {
+        let value = match byte {
+            b'\n' | b'\r' => continue,
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' if filled >= 2 => {
+                padding += 1;
+                0
+            }
+            _ => return None,
+        };
+        if padding > 0 && byte != b'=' {
+            return None;
+        }
+        *group.get_mut(filled)? = value;
+        filled += 1;
+        if filled == 4 {
+            let [a, b, c, d] = group;
+            let bytes = [(a << 2) | (b >> 4), (b << 4) | (c >> 2), (c << 6) | d];
+            out.extend_from_slice(bytes.get(..3 - padding)?);
+            filled = 0;
+            if padding > 0 {
+                // Nothing may follow the padding.
+                padding = 3;
+            }
+        } else if padding > 2 {
+            return None;
+        }
+    }
+    (filled == 0).then_some(out)
+}
+
+/// Text of bytes, each byte that is not UTF-8 replaced by itself (as in Go's JSON).
+fn lossy(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
+    }
+    out
+}
