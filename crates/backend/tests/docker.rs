@@ -267,6 +267,37 @@ async fn services_of_a_lease_meet_by_name_and_other_leases_do_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_answers_inside_the_lease_at_the_port_it_is_exposed_as() {
+    let Some(docker) = engine("as").await else { return };
+    if !["nsenter", "iptables"].iter().all(|it| Command::new(it).arg("--version").output().is_ok())
+    {
+        println!("skipped: no nsenter or iptables");
+        return;
+    }
+    let lease = contract::lease(110);
+    let mut web = server("web", &["HAGGLE_PROBE_ASK=db:5000"]);
+    web.exposes.push(Expose { port: 8080, ..Expose::default() });
+    let mut db = server("db", &[]);
+    db.exposes.push(Expose { port: 8080, external_port: 5000, ..Expose::default() });
+    let status = up(&docker, &lease, &one([web, db])).await;
+    let target = status.services["web"].targets[0].clone();
+    let hello = || async {
+        let text = ask(&format!("{}:{}", target.ip, target.port));
+        (text == "db:5000 says hello").then_some(())
+    };
+    eventually("an answer at the outer port", hello).await;
+    // A restart makes a new name space; the redirection comes back.
+    let raw = bollard::Docker::connect_with_host(docker.endpoint()).unwrap();
+    let raw = raw.negotiate_version().await.unwrap();
+    let id = &status.services["db"].replicas[0].id;
+    raw.restart_container(id, Some(query::RestartContainerOptionsBuilder::default().t(1).build()))
+        .await
+        .unwrap();
+    eventually("an answer after a restart", hello).await;
+    docker.purge().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_forwarded_port_answers_on_the_host_and_avoids_taken_ones() {
     let Some(docker) = engine("ports").await else { return };
     // The first port of the range is taken by somebody who is no container.

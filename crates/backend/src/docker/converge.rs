@@ -238,6 +238,9 @@ impl Docker {
             if let Some(container) = current
                 && self.keep_running(work.lease, service, &container).await?
             {
+                if let Some(id) = container.id.as_deref() {
+                    self.redirect(service, id).await;
+                }
                 for container in old {
                     self.remove_container(work.lease, &container).await?;
                 }
@@ -335,6 +338,7 @@ impl Docker {
             Ok(id) => {
                 let replica = spec::replica_name(&service.name, hash, index);
                 tracing::info!(lease = %work.lease, replica, id, "container started");
+                self.redirect(service, &id).await;
                 for container in old {
                     self.remove_container(work.lease, &container).await?;
                 }

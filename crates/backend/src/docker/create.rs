@@ -112,11 +112,6 @@ fn host_config(plan: &Plan<'_>) -> HostConfig {
         cap_drop: Some(vec!["ALL".to_owned()]),
         cap_add: Some(CAPABILITIES.map(str::to_owned).to_vec()),
         security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
-        // `ping` without raw sockets.
-        sysctls: Some(HashMap::from([(
-            "net.ipv4.ping_group_range".to_owned(),
-            "0 2147483647".to_owned(),
-        )])),
         // Only lowered: an engine without the right to raise limits refuses more than its own.
         ulimits: Some(ulimits(gpus)),
         log_config: Some(HostConfigLogConfig {

@@ -10,7 +10,13 @@
 //! with the last lease. They need root and `iptables`, and an engine on this machine; [`raise`] says when it
 //! cannot help. Without them bind the host's services to addresses of their own.
 
-use std::{fs, net::Ipv4Addr, path::Path, process::Command};
+use std::{
+    fs,
+    io::Write,
+    net::Ipv4Addr,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 /// Chain for packets to the host itself.
 const INPUT: &str = "HAGGLE-INPUT";
@@ -28,44 +34,35 @@ const FENCED: [&str; 5] =
 /// What `iptables` said, or that it is not there.
 pub fn raise() -> Result<(), String> {
     let _turn = turn()?;
-    for chain in [INPUT, FORWARD] {
-        // It may exist.
-        let _ = iptables(&["-N", chain]);
-    }
-    iptables(&["-F", INPUT])?;
-    iptables(&[
-        "-A",
-        INPUT,
-        "-m",
-        "conntrack",
-        "--ctstate",
-        "ESTABLISHED,RELATED",
-        "-j",
-        "RETURN",
-    ])?;
-    iptables(&["-A", INPUT, "-j", "DROP"])?;
-    iptables(&["-F", FORWARD])?;
-    let answers =
-        ["-A", FORWARD, "-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED", "-j", "RETURN"];
-    iptables(&answers)?;
-    // Inside a lease, and between leases, where the engine's own rules decide.
-    iptables(&["-A", FORWARD, "-o", BRIDGES, "-j", "RETURN"])?;
-    for server in name_servers() {
-        for proto in ["udp", "tcp"] {
-            let server = server.to_string();
-            let rule = ["-A", FORWARD, "-d", &server, "-p", proto, "--dport", "53", "-j", "RETURN"];
-            iptables(&rule)?;
-        }
-    }
-    for range in FENCED {
-        iptables(&["-A", FORWARD, "-d", range, "-j", "DROP"])?;
-    }
+    restore(&rules(&name_servers()))?;
     for (hook, chain) in HOOKS {
         if iptables(&["-C", hook, "-i", BRIDGES, "-j", chain]).is_err() {
             iptables(&["-I", hook, "1", "-i", BRIDGES, "-j", chain])?;
         }
     }
     Ok(())
+}
+
+/// Both chains as `iptables-restore` takes them: it replaces them at once, so there is no moment without rules.
+fn rules(name_servers: &[Ipv4Addr]) -> String {
+    let mut lines = vec![
+        "*filter".to_owned(),
+        format!(":{INPUT} - [0:0]"),
+        format!(":{FORWARD} - [0:0]"),
+        format!("-A {INPUT} -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN"),
+        format!("-A {INPUT} -j DROP"),
+        format!("-A {FORWARD} -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN"),
+        // Inside a lease, and between leases, where the engine's own rules decide.
+        format!("-A {FORWARD} -o {BRIDGES} -j RETURN"),
+    ];
+    for server in name_servers {
+        for proto in ["udp", "tcp"] {
+            lines.push(format!("-A {FORWARD} -d {server} -p {proto} --dport 53 -j RETURN"));
+        }
+    }
+    lines.extend(FENCED.map(|range| format!("-A {FORWARD} -d {range} -j DROP")));
+    lines.push("COMMIT\n".to_owned());
+    lines.join("\n")
 }
 
 /// Where the chains hang. The engine keeps `DOCKER-USER` for rules that are not its own.
@@ -119,6 +116,25 @@ fn name_servers() -> Vec<Ipv4Addr> {
         .collect()
 }
 
+fn restore(text: &str) -> Result<(), String> {
+    let start = |program: &str| {
+        let mut command = Command::new(program);
+        command.args(["--noflush", "-w"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+    };
+    let child = start("iptables-restore").or_else(|_| start("/usr/sbin/iptables-restore"));
+    let mut child = child.map_err(|error| format!("iptables-restore does not start: {error}"))?;
+    if let Some(mut input) = child.stdin.take() {
+        // A program that ends early says why.
+        let _ = input.write_all(text.as_bytes());
+    }
+    let done = child.wait_with_output().map_err(|error| error.to_string())?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(format!("iptables-restore: {}", String::from_utf8_lossy(&done.stderr).trim()))
+}
+
 fn iptables(words: &[&str]) -> Result<(), String> {
     let run = |program: &str| Command::new(program).arg("-w").args(words).output();
     let done = run("iptables").or_else(|_| run("/usr/sbin/iptables"));
@@ -127,4 +143,23 @@ fn iptables(words: &[&str]) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("iptables {}: {}", words.join(" "), String::from_utf8_lossy(&done.stderr).trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_server_in_a_private_range_is_let_through_before_the_range_is_dropped() {
+        let text = rules(&[Ipv4Addr::new(10, 0, 0, 53)]);
+        let at = |part: &str| text.find(part).expect(part);
+        assert!(at("-d 10.0.0.53 -p udp --dport 53 -j RETURN") < at("-d 10.0.0.0/8 -j DROP"));
+        assert!(at(":HAGGLE-INPUT") < at("-A HAGGLE-INPUT") && text.ends_with("COMMIT\n"));
+    }
+
+    #[test]
+    fn only_bridges_of_leases_keep_the_rules_up() {
+        assert!(is_bridge("hg0123456789ab"));
+        assert!(!is_bridge("hgateway0") && !is_bridge("docker0") && !is_bridge("hg0123456789az"));
+    }
 }

@@ -7,11 +7,13 @@
 //! - [`mod@names`]: labels and names; the record of what is wanted.
 //! - [`converge`]: apply and remove. - [`create`]: what a container is made of, and its walls.
 //! - [`look`]: inventory, list, status. - [`images`]: pulling. - [`streams`]: logs, exec, events.
-//! - [`firewall`]: keeps tenants off the host's own services.
+//! - [`firewall`]: keeps tenants off the host's own services. - [`redirect`]: `as` ports inside a lease.
 //!
-//! Limits of one engine, known and kept: the size of a writable layer is enforced by measuring ([`evict`]), that
-//! of a persistent volume is booked but not enforced (that needs a file system with project quotas); a port of the host leads to replica 0 of its service;
-//! inside a lease a service is reached at its container port, not at the `as` port; no leased IPs.
+//! Limits of one engine, known and kept: the size of a writable layer is enforced by measuring ([`evict`]); that of
+//! a persistent volume is booked but not enforced, which needs a file system with project quotas; a port of
+//! the host leads to replica 0 of its service; no leased IPs.
+//! The ingress goes to containers by their addresses, so the engine must be on this machine, and not rootless or
+//! in a virtual machine of its own.
 
 mod converge;
 mod create;
@@ -20,6 +22,7 @@ pub mod firewall;
 mod images;
 mod look;
 mod names;
+mod redirect;
 mod streams;
 
 use std::{
@@ -153,8 +156,9 @@ impl Docker {
             turns: Mutex::new(BTreeMap::new()),
         };
         let inner = Arc::new(inner);
-        // Ends with the backend: it holds no strong reference.
+        // These end with the backend: they hold no strong reference.
         tokio::spawn(evict::forever(Arc::downgrade(&inner)));
+        tokio::spawn(redirect::forever(Arc::downgrade(&inner)));
         Ok(Self { inner })
     }
 
