@@ -4,7 +4,7 @@
 //! The engine is the one of `DOCKER_HOST` or `/var/run/docker.sock`. Where there is none, each test says so and
 //! returns. The image is made of the programs of this machine, so no registry is needed.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod contract;
 
