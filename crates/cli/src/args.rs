@@ -33,7 +33,7 @@ pub struct Global {
     #[arg(long, global = true)]
     pub json: bool,
     /// Folder of settings and keys [default: ~/.haggle]
-    #[arg(long, global = true, value_name = "FOLDER", env = "HAGGLE_HOME")]
+    #[arg(long, global = true, value_name = "FOLDER", env = "HAGGLE_HOME", hide_env_values = true)]
     pub home: Option<PathBuf>,
     /// RPC address of the node [default: http://127.0.0.1:26657]
     #[arg(long, global = true, value_name = "URL")]

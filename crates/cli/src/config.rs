@@ -111,10 +111,11 @@ impl Config {
         let file = home.join(FILE);
         // Only keys that exist: HAGGLE_HOME and the like are not settings.
         let env = Env::prefixed(ENV).only(&KEYS);
-        let figment = Figment::from(Serialized::defaults(Settings::default()))
-            .merge(Toml::file_exact(&file))
-            .merge(env)
-            .merge(CommandLine(flags));
+        let mut figment = Figment::from(Serialized::defaults(Settings::default()));
+        if file.exists() {
+            figment = figment.merge(Toml::file_exact(&file));
+        }
+        let figment = figment.merge(env).merge(CommandLine(flags));
         let settings: Settings = figment.extract().map_err(|error| wrong(&file, &error))?;
         Ok(Config { home: home.to_owned(), settings, figment })
     }
@@ -159,7 +160,7 @@ fn wrong(file: &Path, error: &figment::Error) -> Failure {
         };
         let key =
             if one.path.is_empty() { String::new() } else { format!("`{}`: ", one.path.join(".")) };
-        failure.messages.push(format!("{place}{key}{}", one.kind));
+        failure.messages.push(format!("{place}{key}{}", one.kind).trim_end().to_owned());
     }
     failure.hint(format!("see `haggle config show`; the file is {}", file.display()))
 }

@@ -130,10 +130,13 @@ impl From<client::Error> for Failure {
         let hint = error.hint();
         let mut failure = Failure::new(error.to_string()).code(code);
         failure.hint = hint;
-        match std::error::Error::source(&error) {
-            Some(source) => failure.caused_by(source),
-            None => failure,
+        // Transports wrap the cause several times; the innermost says what happened.
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause.and_then(std::error::Error::source) {
+            cause = Some(inner);
         }
+        failure.messages.extend(cause.map(ToString::to_string));
+        failure
     }
 }
 

@@ -193,19 +193,8 @@ impl Unsigned {
         account_number: u64,
         sequence: u64,
     ) -> Vec<u8> {
-        let document = SignDoc {
-            body_bytes: self.body(),
-            auth_info_bytes: self.auth_info(signer.public_key(), sequence),
-            chain_id: chain_id.to_owned(),
-            account_number,
-        };
-        let signature = signer.sign(&document.encode_to_vec());
-        TxRaw {
-            body_bytes: document.body_bytes,
-            auth_info_bytes: document.auth_info_bytes,
-            signatures: vec![signature.to_vec()],
-        }
-        .encode_to_vec()
+        let auth_info = self.auth_info(signer.public_key(), sequence);
+        sign_direct(signer, self.body(), auth_info, chain_id, account_number)
     }
 
     /// The bytes for a simulation: complete but for the signature.
@@ -217,6 +206,36 @@ impl Unsigned {
         }
         .encode_to_vec()
     }
+}
+
+/// What SIGN_MODE_DIRECT signs (cosmos.md 1.4): fields in the order of their numbers, defaults left
+/// out, the two parts exactly as they are broadcast.
+pub fn sign_bytes(
+    body_bytes: &[u8],
+    auth_info_bytes: &[u8],
+    chain_id: &str,
+    account_number: u64,
+) -> Vec<u8> {
+    SignDoc {
+        body_bytes: body_bytes.to_vec(),
+        auth_info_bytes: auth_info_bytes.to_vec(),
+        chain_id: chain_id.to_owned(),
+        account_number,
+    }
+    .encode_to_vec()
+}
+
+/// Signs encoded parts and returns the bytes to broadcast.
+pub fn sign_direct(
+    signer: &dyn Signer,
+    body_bytes: Vec<u8>,
+    auth_info_bytes: Vec<u8>,
+    chain_id: &str,
+    account_number: u64,
+) -> Vec<u8> {
+    let document = sign_bytes(&body_bytes, &auth_info_bytes, chain_id, account_number);
+    let signatures = vec![signer.sign(&document).to_vec()];
+    TxRaw { body_bytes, auth_info_bytes, signatures }.encode_to_vec()
 }
 
 /// A transaction that the node has accepted for a block.

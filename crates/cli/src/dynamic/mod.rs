@@ -62,8 +62,10 @@ impl Side {
         let mut newest: BTreeMap<String, &str> = BTreeMap::new();
         for service in &services {
             let (base, version) = module_of(&service.full_name);
+            // Everyone means the first version of IBC by its plain names.
+            let first = base.starts_with("ibc-");
             let best = newest.entry(base).or_insert(version);
-            if rank(version) > rank(best) {
+            if (rank(version) > rank(best)) != first {
                 *best = version;
             }
         }
@@ -140,6 +142,24 @@ impl Side {
         let method = methods.find(|it| kebab(&it.name) == name).ok_or_else(missing)?;
         Ok(Chosen { method, matches: matches.clone() })
     }
+}
+
+/// `query` or `tx` with modules and methods but without their flags, for completions.
+pub fn outline(name: &str) -> Option<Command> {
+    let side = match name {
+        "query" => Side::Query,
+        "tx" => Side::Tx,
+        _ => return None,
+    };
+    let mut command = Command::new(name.to_owned());
+    for (module, services) in side.modules() {
+        let methods = services.iter().flat_map(|it| &it.methods);
+        let methods = methods.filter(|it| !it.client_streaming && !it.server_streaming);
+        command = command.subcommand(
+            Command::new(module).subcommands(methods.map(|it| Command::new(kebab(&it.name)))),
+        );
+    }
+    Some(command)
 }
 
 /// The name of a module and the version of its package: `akash.market.v1beta5.Query` is `market`

@@ -38,6 +38,7 @@ const TAKEN: [&str; 17] = [
 ];
 
 pub(super) fn augment(command: Command, input: &'static Message) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
     let command = fields::augment(command, input, &TAKEN)
         .arg(
             Arg::new("dry-run")
@@ -52,7 +53,8 @@ pub(super) fn augment(command: Command, input: &'static Message) -> Command {
                 .conflicts_with("dry-run")
                 .help("Only print the unsigned transaction"),
         );
-    TxFlags::augment_args(command)
+    // The flags bring a description of their own.
+    TxFlags::augment_args(command).about(about)
 }
 
 /// Runs `haggle tx`.
