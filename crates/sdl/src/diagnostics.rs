@@ -8,6 +8,8 @@ use crate::rules::{Rule, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceSpan};
 use serde::Serialize;
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// A range of bytes of the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,7 +28,17 @@ impl Span {
         Self { start: narrow(start), end: narrow(end.max(start)) }
     }
 
-    fn range(self, text: &str) -> std::ops::Range<usize> {
+    /// The same span, widened to whole characters of the text.
+    fn snapped(self, text: &str) -> Self {
+        let Range { start, .. } = self.range(text);
+        let mut end = usize::try_from(self.end).unwrap_or(usize::MAX).min(text.len());
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        Self::new(start, end)
+    }
+
+    fn range(self, text: &str) -> Range<usize> {
         let floor = |it: u32| {
             let mut at = usize::try_from(it).unwrap_or(usize::MAX).min(text.len());
             while !text.is_char_boundary(at) {
@@ -162,6 +174,17 @@ pub struct RenderOptions {
     pub width: usize,
 }
 
+/// Longer lines are not drawn; a report names their place only.
+const LONGEST_DRAWN_LINE: usize = 2000;
+
+/// The part of a span that lies on its first line.
+fn first_line(span: Span, text: &str) -> Range<usize> {
+    let range = span.range(text);
+    let slice = text.get(range.clone()).unwrap_or_default();
+    let length = slice.find(['\n', '\r']).unwrap_or(slice.len());
+    range.start..range.start + length
+}
+
 impl Default for RenderOptions {
     fn default() -> Self {
         Self { color: false, unicode: true, width: 100 }
@@ -171,14 +194,20 @@ impl Default for RenderOptions {
 /// Everything that is wrong with one file, with the file.
 #[derive(Clone)]
 pub struct Diagnostics {
-    source: String,
+    source: Arc<str>,
     name: Option<String>,
     list: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
-    pub(crate) fn new(source: &str, list: Vec<Diagnostic>) -> Self {
-        Self { source: source.to_owned(), name: None, list }
+    pub(crate) fn new(source: &str, mut list: Vec<Diagnostic>) -> Self {
+        for it in &mut list {
+            it.span = it.span.snapped(source);
+            for (span, _) in &mut it.related {
+                *span = span.snapped(source);
+            }
+        }
+        Self { source: source.into(), name: None, list }
     }
 
     /// Says what the file is called, for the reports.
@@ -247,18 +276,35 @@ impl Diagnostics {
         for diagnostic in &self.list {
             let report = Report {
                 diagnostic,
-                source: NamedSource::new(self.name(), self.source.clone()),
-                range: diagnostic.span.range(&self.source),
+                source: NamedSource::new(self.name(), Arc::clone(&self.source)),
                 text: &self.source,
             };
-            if handler.render_report(&mut out, &report).is_err() {
+            if !self.is_drawable(diagnostic) || handler.render_report(&mut out, &report).is_err() {
                 out.push_str(&self.line(diagnostic));
+                if let Some(hint) = &diagnostic.hint {
+                    out.push_str("\n  help: ");
+                    out.push_str(hint);
+                }
             }
             if !out.ends_with('\n') {
                 out.push('\n');
             }
         }
         out
+    }
+
+    /// Whether the lines around a diagnostic are short enough to be drawn as an excerpt.
+    fn is_drawable(&self, it: &Diagnostic) -> bool {
+        let spans = std::iter::once(it.span).chain(it.related.iter().map(|it| it.0));
+        spans.map(|it| first_line(it, &self.source)).all(|range| {
+            let before = self.source.get(..range.start).unwrap_or_default();
+            let after = self.source.get(range.end..).unwrap_or_default();
+            // One line of context on either side.
+            let is_short = |line: &str| line.len() <= LONGEST_DRAWN_LINE;
+            before.rsplit('\n').take(2).all(is_short)
+                && after.split('\n').take(2).all(is_short)
+                && range.len() <= LONGEST_DRAWN_LINE
+        })
     }
 
     /// One line per diagnostic: `file:line:column: error[code]: message`.
@@ -348,8 +394,7 @@ impl std::error::Error for Diagnostics {}
 /// One diagnostic as `miette` wants to see it.
 struct Report<'a> {
     diagnostic: &'a Diagnostic,
-    source: NamedSource<String>,
-    range: std::ops::Range<usize>,
+    source: NamedSource<Arc<str>>,
     text: &'a str,
 }
 
@@ -390,10 +435,11 @@ impl miette::Diagnostic for Report<'_> {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let here = LabeledSpan::new_primary_with_span(
             Some("here".into()),
-            SourceSpan::from(self.range.clone()),
+            SourceSpan::from(first_line(self.diagnostic.span, self.text)),
         );
         let others = self.diagnostic.related.iter().map(|(span, text)| {
-            LabeledSpan::new_with_span(Some(text.clone()), SourceSpan::from(span.range(self.text)))
+            let range = first_line(*span, self.text);
+            LabeledSpan::new_with_span(Some(text.clone()), SourceSpan::from(range))
         });
         Some(Box::new(std::iter::once(here).chain(others)))
     }
