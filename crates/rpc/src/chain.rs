@@ -202,6 +202,13 @@ pub trait Chain: Send + Sync + 'static {
     /// Where the transaction with this SHA-256 hash is.
     async fn place_of_tx(&self, hash: &[u8]) -> Result<Option<TxPlace>>;
 
+    /// Heights of blocks that have, in events of the block or of its transactions, each of these
+    /// `(type.key, value)` pairs; ascending, more than match but none less. `None` without an
+    /// index: then every height is looked at.
+    async fn heights_with(&self, _pairs: &[(&str, &str)]) -> Result<Option<Vec<i64>>> {
+        Ok(None)
+    }
+
     /// Places of the transactions that match, in ascending order (cosmos.md 2.8). The default reads
     /// the results of every height that the query allows; an index should replace it.
     async fn search_txs(&self, query: &Query) -> Result<Vec<TxPlace>> {

@@ -5,10 +5,24 @@
 //! changes no line here.
 
 pub mod chain;
+mod comet;
+mod gateway;
+mod grpc;
+mod merkle;
+mod reflection;
 pub mod search;
+mod server;
+mod services;
 pub mod status;
 
 pub use chain::{
     BroadcastError, Chain, ChainError, CommittedBlock, Lagged, Mempool, NodeInfo, Peer,
     QueryAnswer, QueryError, QueryResult, TxPlace,
 };
+pub use server::{Config, Handle, ServeError, serve};
+
+/// The version of CometBFT whose interface this is. Clients choose their decoders by its beginning.
+pub const COMET_VERSION: &str = "0.38.21";
+
+/// The header, and gRPC metadata, that asks for a height and tells which one answered.
+pub const HEIGHT_HEADER: &str = "x-cosmos-block-height";

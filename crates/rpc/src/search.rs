@@ -290,6 +290,17 @@ impl Query {
             || events.iter().any(|event| others.iter().all(|it| it.matches_indexed(event)))
     }
 
+    /// The `(type.key, value)` pairs that every match must have, for [`Chain::heights_with`].
+    fn equalities(&self, height_key: &str) -> Vec<(&str, &str)> {
+        let others = self.conditions.iter().filter(|it| it.key != height_key);
+        others
+            .filter_map(|it| match &it.test {
+                Test::Equals(value) => Some((it.key.as_str(), value.as_str())),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Whether the conditions about heights allow this one.
     fn allows(&self, height: i64, height_key: &str) -> bool {
         self.conditions.iter().filter(|it| it.key == height_key).all(|it| match &it.test {
@@ -401,7 +412,15 @@ async fn scan<C: Chain + ?Sized>(
 ) -> Result<()> {
     let Some(span) = chain.span() else { return Ok(()) };
     let span: RangeInclusive<i64> = span;
-    for height in span {
+    let known = match query.equalities(height_key) {
+        pairs if pairs.is_empty() => None,
+        pairs => chain.heights_with(&pairs).await?,
+    };
+    let heights: Box<dyn Iterator<Item = i64> + Send> = match known {
+        Some(heights) => Box::new(heights.into_iter().filter(move |it| span.contains(it))),
+        None => Box::new(span),
+    };
+    for height in heights {
         if query.allows(height, height_key)
             && let Some(results) = chain.results(height).await?
         {
