@@ -30,3 +30,5 @@ pub mod provider;
 pub mod runtime;
 #[cfg(test)]
 mod testing;
+
+pub use runtime::Market;

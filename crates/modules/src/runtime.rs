@@ -7,7 +7,7 @@ use crate::{
 
 ledger::runtime! {
     /// The ledger of the market.
-    pub struct Haggle;
+    pub struct Market;
     modules: auth::Auth, bank::Bank, consensus::Consensus, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, deployment::Deployment, market::Market;
     ante: ante::Ante;
@@ -28,19 +28,19 @@ ledger::runtime! {
 
 #[cfg(test)]
 mod tests {
-    use super::Haggle;
+    use super::Market;
 
     #[test]
     fn every_chapter_stands_in_every_order() {
-        assert_eq!(ledger::forgotten::<Haggle>(), []);
+        assert_eq!(ledger::forgotten::<Market>(), []);
     }
 
     #[test]
     fn the_default_genesis_holds_and_comes_back_from_its_export() {
-        let chain = ledger::testing::Chain::<Haggle>::new(serde_json::json!({}));
+        let chain = ledger::testing::Chain::<Market>::new(serde_json::json!({}));
         chain.assert_invariants();
         let exported = chain.export();
-        let again = ledger::testing::Chain::<Haggle>::new(exported.clone());
+        let again = ledger::testing::Chain::<Market>::new(exported.clone());
         assert_eq!(again.export(), exported);
     }
 }
