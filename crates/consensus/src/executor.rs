@@ -10,7 +10,13 @@
 //! - after the results, before the commit: the block is executed again, with the same results;
 //! - after the commit, before the state: the state is derived from the stored results.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
@@ -51,6 +57,8 @@ pub(crate) struct Executor {
     state: RwLock<Arc<State>>,
     committed: broadcast::Sender<Arc<CommittedBlock>>,
     progress: Mutex<Instant>,
+    /// The last height that came from a peer's store instead of from voting.
+    synced: AtomicU64,
 }
 
 impl Executor {
@@ -109,6 +117,7 @@ impl Executor {
             state: RwLock::new(Arc::new(state)),
             committed: broadcast::channel(subscription_buffer).0,
             progress: Mutex::new(Instant::now()),
+            synced: AtomicU64::new(0),
         };
         executor.catch_up(app_height, stored)?;
         let state = executor.state();
@@ -337,6 +346,14 @@ impl Executor {
         Ok(Ok(()))
     }
 
+    /// Takes evidence that somebody reports. `Ok(Err)` is a verdict on it.
+    pub(crate) fn add_evidence(&self, item: &tm::Evidence) -> Answer<Result<(), EvidenceError>> {
+        match self.check_evidence(&self.state(), item)? {
+            Ok(()) => self.store.save_evidence(std::slice::from_ref(item)).map(Ok),
+            refused => Ok(refused),
+        }
+    }
+
     fn check_evidence(
         &self,
         state: &State,
@@ -367,6 +384,17 @@ impl Executor {
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<CommittedBlock>> {
         self.committed.subscribe()
+    }
+
+    /// A block of this height came from a peer's store.
+    pub(crate) fn saw_synced(&self, height: u64) {
+        self.synced.store(height, Ordering::Relaxed);
+    }
+
+    /// True while blocks come from peers' stores instead of from voting.
+    pub(crate) fn catching_up(&self) -> bool {
+        let synced = self.synced.load(Ordering::Relaxed);
+        synced > 0 && synced >= self.state().last_height
     }
 
     /// When the last block was committed, or the node started.

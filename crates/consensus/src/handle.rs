@@ -19,6 +19,7 @@ use types::wire::tendermint::{abci, types as tm};
 use crate::{
     app::{Answer, Application, Halt},
     config::Config,
+    core::evidence::EvidenceError,
     engine::{Engine, Failure, Parts, Peer},
     executor::{CommittedBlock, Executor},
     genesis::GenesisDoc,
@@ -78,6 +79,8 @@ pub struct Health {
     pub height: u64,
     /// Since the last block was committed, or since the start.
     pub since_progress: Duration,
+    /// The newest block came from a peer's store, not from voting.
+    pub catching_up: bool,
     /// Set once the node stopped for a reason of its own.
     pub halted: Option<Arc<Halt>>,
 }
@@ -271,6 +274,14 @@ impl Handle {
         self.inner.executor.mempool.view(limit)
     }
 
+    /// Takes evidence of misbehaviour that somebody reports, for a later block. Blocks.
+    ///
+    /// # Errors
+    /// [`Halt`] when the store cannot be read; the inner error when the evidence does not hold.
+    pub fn submit_evidence(&self, evidence: &tm::Evidence) -> Answer<Result<(), EvidenceError>> {
+        self.inner.executor.add_evidence(evidence)
+    }
+
     // Blocks.
 
     /// Last committed height (decided, executed, committed), 0 before the first block.
@@ -424,6 +435,7 @@ impl Handle {
             height: self.height(),
             since_progress: Instant::now()
                 .saturating_duration_since(self.inner.executor.last_progress()),
+            catching_up: self.inner.executor.catching_up(),
             halted: self.inner.failure.halt.lock().clone(),
         }
     }

@@ -15,6 +15,7 @@ pub mod keys;
 mod mempool;
 mod store;
 
+pub use self::core::evidence::EvidenceError;
 pub use app::{Answer, Application, Halt};
 pub use config::{Config, MempoolConfig, Timeouts};
 pub use engine::Peer;

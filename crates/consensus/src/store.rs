@@ -314,10 +314,10 @@ impl BlockStore {
         let row = match before {
             Some(before) if before.same_members(set) => {
                 match self.set_row(height.saturating_sub(1))? {
-                    Some(SetRow::Full(_)) if height % FULL_SET_EVERY != 0 => {
+                    Some(SetRow::Full(_)) if !height.is_multiple_of(FULL_SET_EVERY) => {
                         encode(&SetRow::Since(height.saturating_sub(1)))?
                     }
-                    Some(SetRow::Since(since)) if height % FULL_SET_EVERY != 0 => {
+                    Some(SetRow::Since(since)) if !height.is_multiple_of(FULL_SET_EVERY) => {
                         encode(&SetRow::Since(since))?
                     }
                     _ => full(set)?,

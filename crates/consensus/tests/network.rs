@@ -85,6 +85,41 @@ async fn four_validators_decide_the_same_blocks_and_light_clients_follow() {
     back.shutdown().await.unwrap();
 }
 
+/// Somebody runs one validator's key twice. Both sign for the same heights, and sooner or later
+/// not for the same block: the others notice, put it into a block, and tell the application.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_validator_that_signs_twice_is_reported_to_the_application() {
+    log();
+    let home = tempfile::tempdir().unwrap();
+    let nodes = network(home.path(), &[10, 10, 10, 10], Duration::from_millis(500)).await;
+    let mut config = common::config(&home.path().join("twin"), 0);
+    config.persistent_peers =
+        nodes.iter().map(|(it, _)| it.identity().listen_addr.clone()).collect();
+    config.block_time = Duration::from_millis(500);
+    let doc = nodes[0].0.genesis().clone();
+    let twin = consensus::start(config, doc, Toy::new()).await.unwrap();
+    let told = async {
+        while nodes[1].1.misbehavior().is_empty() {
+            // Different transactions, so that the two propose different blocks.
+            for (node, name) in [(&nodes[0].0, "a"), (&twin, "b")] {
+                let _ = node.submit_tx(format!("{name}{}=1", node.height()).into()).await;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), told).await.unwrap();
+    let report = nodes[1].1.misbehavior().remove(0);
+    assert_eq!(report.validator.address, common::key(0).address());
+    assert_eq!((report.validator.power, report.total_voting_power), (10, 40));
+    let height = u64::try_from(report.height).unwrap();
+    let block = nodes[1].0.block_meta(height).unwrap().unwrap();
+    assert_eq!(block.header.time, report.time);
+    for (node, _) in nodes {
+        node.shutdown().await.unwrap();
+    }
+    twin.shutdown().await.unwrap();
+}
+
 /// What a 07-tendermint client of another chain would do with our headers, one by one and in
 /// leaps of five.
 fn assert_light_clients_follow(node: &Handle, last: u64) {

@@ -141,6 +141,69 @@ async fn a_validator_change_takes_effect_two_heights_later() {
     node.shutdown().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_application_stops_the_node() {
+    log();
+    let home = tempfile::tempdir().unwrap();
+    let node = consensus::start(config(home.path(), 0), genesis(&[10]), Toy::new()).await.unwrap();
+    node.submit_tx("halt".into()).await.unwrap();
+    let halt = tokio::time::timeout(Duration::from_secs(20), node.stopped()).await.unwrap();
+    assert!(halt.unwrap().to_string().contains("the toy's disk is full"));
+    assert!(node.health().halted.is_some());
+    let height = node.height();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(node.height(), height);
+    let refused = node.submit_tx("b=1".into()).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the node is stopping");
+    // The decided block is not lost: it is executed at the next start, and fails again.
+    node.shutdown().await.unwrap();
+    drop(node);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let again = consensus::start(config(home.path(), 0), genesis(&[10]), Toy::new()).await;
+    assert!(again.err().unwrap().to_string().contains("the toy's disk is full"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_work_is_said_in_one_sentence() {
+    log();
+    let home = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut busy = config(&home.path().join("a"), 0);
+    let port = taken.local_addr().unwrap().port();
+    busy.listen_addr = format!("/ip4/127.0.0.1/tcp/{port}");
+    let refused = consensus::start(busy, genesis(&[10]), Toy::new()).await.err().unwrap();
+    assert!(refused.to_string().contains(&format!("127.0.0.1 port {port}")), "{refused}");
+
+    let mut slow = config(&home.path().join("b"), 0);
+    slow.block_time_busy = Duration::from_secs(60);
+    let refused = consensus::start(slow, genesis(&[10]), Toy::new()).await.err().unwrap();
+    assert!(refused.to_string().contains("block_time_busy"), "{refused}");
+
+    let node = consensus::start(config(home.path(), 0), genesis(&[10]), Toy::new()).await.unwrap();
+    reach(&node, 1).await;
+    node.shutdown().await.unwrap();
+    drop(node);
+    let mut other = genesis(&[10]);
+    other.chain_id = "toy-2".to_owned();
+    let refused = consensus::start(config(home.path(), 0), other, Toy::new()).await.err().unwrap();
+    assert!(refused.to_string().contains("belongs to chain toy-1"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vote_extensions_reach_the_next_proposer() {
+    log();
+    let home = tempfile::tempdir().unwrap();
+    let mut doc = genesis(&[10]);
+    doc.consensus_params.abci.as_mut().unwrap().vote_extensions_enable_height = 3;
+    let toy = Toy::new();
+    let node = consensus::start(config(home.path(), 0), doc, toy.clone()).await.unwrap();
+    reach(&node, 3).await;
+    assert!(toy.extensions() <= 1);
+    reach(&node, 6).await;
+    assert!(toy.extensions() >= 2);
+    node.shutdown().await.unwrap();
+}
+
 async fn restart(home: &tempfile::TempDir, toy: Arc<Toy>) -> consensus::Handle {
     consensus::start(config(home.path(), 0), genesis(&[10]), toy).await.unwrap()
 }

@@ -1,6 +1,11 @@
 //! A chain of four validators made by the pure core alone: blocks, commits, time, changes,
 //! evidence, and every refusal.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
 
 use types::wire::tendermint::types::evidence::Sum;
 

@@ -52,6 +52,7 @@ use crate::{
         streams::{SLICE_BYTES, Streams, Whole},
     },
     executor::Executor,
+    mempool::SubmitError,
     store::{Proposal, SharedStore},
 };
 
@@ -406,9 +407,10 @@ impl Host {
         self.work(
             move |shared| {
                 for tx in txs {
-                    match shared.executor.mempool.submit(tx.into()) {
-                        Err(crate::SubmitError::Halt(halt)) => return Err(halt),
-                        Err(_) | Ok(_) => {}
+                    // Any other refusal is the sender's matter.
+                    if let Err(SubmitError::Halt(halt)) = shared.executor.mempool.submit(tx.into())
+                    {
+                        return Err(halt);
                     }
                 }
                 drop(permit);
@@ -667,6 +669,7 @@ impl Shared {
             id: sealed.id,
             valid: false,
         };
+        self.executor.saw_synced(height.0);
         self.record(proposal, &sealed, false).map(SyncedValueOutcome::Verdict)
     }
 

@@ -28,7 +28,8 @@ use types::wire::tendermint::{
 };
 
 /// Keeps `key=value` pairs. Transactions are text: `key=value` sets, `fail` fails,
-/// `power:<hex key>=<n>` changes a validator, `refuse` is refused by CheckTx.
+/// `power:<hex key>=<n>` changes a validator, `refuse` is refused by CheckTx, `halt` breaks the
+/// node. Precommits are extended with the height where the parameters ask for it.
 ///
 /// With a folder it survives kills: state is written beside and renamed, only at commit.
 pub struct Toy {
@@ -41,6 +42,8 @@ struct Inner {
     committed: State,
     working: State,
     pub checks: u64,
+    misbehavior: Vec<abci::Misbehavior>,
+    extensions: u64,
 }
 
 #[derive(Clone, Default, borsh::BorshSerialize, borsh::BorshDeserialize)]
@@ -78,6 +81,15 @@ impl Toy {
         self.inner.lock().unwrap().committed.pairs.get(key).cloned()
     }
 
+    pub fn misbehavior(&self) -> Vec<abci::Misbehavior> {
+        self.inner.lock().unwrap().misbehavior.clone()
+    }
+
+    /// How many extensions proposers were given.
+    pub fn extensions(&self) -> u64 {
+        self.inner.lock().unwrap().extensions
+    }
+
     pub fn checks(&self) -> u64 {
         self.inner.lock().unwrap().checks
     }
@@ -104,6 +116,33 @@ impl Application for Toy {
         Ok(abci::ResponseCheckTx { code, gas_wanted: 1, ..Default::default() })
     }
 
+    fn prepare_proposal(
+        &self,
+        request: abci::RequestPrepareProposal,
+    ) -> Answer<abci::ResponsePrepareProposal> {
+        for vote in &request.local_last_commit.votes {
+            if vote.block_id_flag == 2 && !vote.extension_signature.is_empty() {
+                assert_eq!(vote.vote_extension, (request.height - 1).to_be_bytes());
+                self.inner.lock().unwrap().extensions += 1;
+            }
+        }
+        Ok(abci::ResponsePrepareProposal { txs: request.txs })
+    }
+
+    fn extend_vote(&self, request: abci::RequestExtendVote) -> Answer<abci::ResponseExtendVote> {
+        Ok(abci::ResponseExtendVote { vote_extension: request.height.to_be_bytes().to_vec() })
+    }
+
+    fn verify_vote_extension(
+        &self,
+        request: abci::RequestVerifyVoteExtension,
+    ) -> Answer<abci::ResponseVerifyVoteExtension> {
+        use abci::response_verify_vote_extension::VerifyStatus;
+        let good = request.vote_extension == request.height.to_be_bytes();
+        let status = if good { VerifyStatus::Accept } else { VerifyStatus::Reject };
+        Ok(abci::ResponseVerifyVoteExtension { status: status.into() })
+    }
+
     fn finalize_block(
         &self,
         request: abci::RequestFinalizeBlock,
@@ -111,6 +150,10 @@ impl Application for Toy {
         let mut inner = self.inner.lock().unwrap();
         let mut state = inner.committed.clone();
         assert_eq!(i64::try_from(state.height).unwrap() + 1, request.height);
+        if request.txs.iter().any(|it| it == b"halt") {
+            return Err(Halt::new("the toy's disk is full"));
+        }
+        inner.misbehavior.extend(request.misbehavior);
         let mut validator_updates = Vec::new();
         let mut tx_results = Vec::new();
         let mut hasher = Sha256::new();
