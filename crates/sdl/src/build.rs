@@ -10,6 +10,7 @@ use crate::ast::{Entry, File};
 use crate::diagnostics::{Diagnostic, Sink, Span};
 use crate::gosort;
 use crate::groups::{GroupSpec, Requirements, ResourceUnit, SignedBy, UnitPrice};
+use crate::manifest::expose_order;
 use crate::manifest::{
     Attribute, Cpu, Credentials, Endpoint, EndpointKind, Expose, Gpu, Group, HttpOptions, Memory,
     Params, Permissions, Quantity, Resources, Service, StorageParams, Tee, Volume,
@@ -349,15 +350,6 @@ fn exposes(
     }
     gosort::sort(&mut found, |a, b| expose_order(a, b) == Ordering::Less);
     found
-}
-
-/// Service, port, protocol, then global before local.
-fn expose_order(a: &Expose, b: &Expose) -> Ordering {
-    a.service
-        .cmp(&b.service)
-        .then_with(|| a.port.cmp(&b.port))
-        .then_with(|| a.proto.cmp(&b.proto))
-        .then_with(|| b.global.cmp(&a.global))
 }
 
 fn protocol(text: &ast::Text<'_>, sink: &mut Sink) -> &'static str {

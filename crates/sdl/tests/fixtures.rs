@@ -2,6 +2,9 @@
 //!
 //! Reads `../shared/fixtures/sdl` beside the project; skipped, with a word, where that is absent.
 
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
+
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

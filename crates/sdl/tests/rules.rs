@@ -1,5 +1,7 @@
 //! Every rule of the language: a small file that breaks it, the rule's code, and the reference's words.
 
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
 use sdl::{Diagnostics, Rule, Severity, compile};
 
 const BASE: &str = r#"version: "2.0"

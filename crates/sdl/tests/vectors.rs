@@ -1,5 +1,7 @@
 //! Hash vectors of the specification (`sdl.md` 19, 20) and outputs that they do not show.
 
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
 use sdl::compile;
 
 const BASE: &str = r#"version: "2.0"

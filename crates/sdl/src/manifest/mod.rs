@@ -15,6 +15,7 @@ pub use crate::resources::{
 };
 pub use canonical::document_version;
 pub use validate::ManifestError;
+pub(crate) use validate::expose_order;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};

@@ -89,7 +89,7 @@ fn validate_service<'a>(
         }
     }
     let exposes = service.exposes();
-    if !exposes.is_sorted_by(|a, b| order(a, b) != Ordering::Greater) {
+    if !exposes.is_sorted_by(|a, b| expose_order(a, b) != Ordering::Greater) {
         return structure(format!("service {name}: expose is not sorted"));
     }
     for expose in exposes {
@@ -135,7 +135,7 @@ fn resources_complete(resources: &Resources) -> Result<(), ManifestError> {
 }
 
 /// The order of exposes: service, port, protocol, then global before local (spec `sdl.md` 12.3).
-pub(crate) fn order(a: &Expose, b: &Expose) -> Ordering {
+pub(crate) fn expose_order(a: &Expose, b: &Expose) -> Ordering {
     a.service
         .cmp(&b.service)
         .then_with(|| a.port.cmp(&b.port))

@@ -74,14 +74,14 @@ impl Node<'_> {
             "!!bool" | "!!int" | "!!float" | "!!null" | "!!timestamp" => plain_meaning(text),
             _ => return Ok(Meaning::Text),
         };
-        let fits = match (tag, meaning) {
+        let fits = matches!(
+            (tag, meaning),
             ("!!bool", Meaning::Bool(_))
-            | ("!!int" | "!!float", Meaning::Int(_))
-            | ("!!float", Meaning::Float(_))
-            | ("!!null", Meaning::Null)
-            | ("!!timestamp", Meaning::Text | Meaning::Other) => true,
-            _ => false,
-        };
+                | ("!!int" | "!!float", Meaning::Int(_))
+                | ("!!float", Meaning::Float(_))
+                | ("!!null", Meaning::Null)
+                | ("!!timestamp", Meaning::Text | Meaning::Other)
+        );
         if fits { Ok(meaning) } else { Err(ScalarError::Tag(tag.to_owned())) }
     }
 
