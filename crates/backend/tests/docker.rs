@@ -151,13 +151,24 @@ async fn make_image(endpoint: String) {
     assert!(made.success());
     let docker = bollard::Docker::connect_with_host(&endpoint).unwrap();
     let (repo, tag) = IMAGE.split_once(':').unwrap();
-    let options =
-        query::CreateImageOptionsBuilder::default().from_src("-").repo(repo).tag(tag).build();
+    let options = query::CreateImageOptionsBuilder::default()
+        .from_src("-")
+        .repo(repo)
+        .tag(tag)
+        .changes(vec!["LABEL haggle.test=contract".to_owned()])
+        .build();
     let body = bollard::body_full(std::fs::read(&tar).unwrap().into());
     let mut steps = docker.create_image(Some(options), Some(body), None);
     while let Some(step) = steps.next().await {
         step.unwrap();
     }
+    // Images of earlier runs, whose name this one took over.
+    let filters = std::collections::HashMap::from([
+        ("dangling", vec!["true"]),
+        ("label", vec!["haggle.test=contract"]),
+    ]);
+    let options = query::PruneImagesOptionsBuilder::default().filters(&filters).build();
+    docker.prune_images(Some(options)).await.unwrap();
 }
 
 struct OnDocker;
@@ -295,6 +306,109 @@ async fn a_service_answers_inside_the_lease_at_the_port_it_is_exposed_as() {
         .unwrap();
     eventually("an answer after a restart", hello).await;
     docker.purge().await.unwrap();
+}
+
+/// A registry that knows one tenant; ends when dropped.
+struct Registry {
+    child: std::process::Child,
+    address: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Registry {
+    /// `None` where Debian's `docker-registry` is not installed.
+    async fn start() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let port =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
+        let path = |name: &str| dir.path().join(name);
+        // `tenant`, `secret`
+        let known = "tenant:$2y$05$4tN16fA4NjOAMp6ZS4SgsetOZc.MWr1HUC3Jeuax1gcrsavYVgiVm";
+        std::fs::write(path("htpasswd"), known).unwrap();
+        let config = format!(
+            "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {address}\n\
+             auth:\n  htpasswd:\n    realm: test\n    path: {}\n",
+            path("data").display(),
+            path("htpasswd").display()
+        );
+        std::fs::write(path("config.yml"), config).unwrap();
+        let log = std::fs::File::create(path("log")).unwrap();
+        let child = Command::new("docker-registry")
+            .arg("serve")
+            .arg(path("config.yml"))
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .ok()?;
+        let registry = Self { child, address, _dir: dir };
+        eventually("the registry listens", || async {
+            TcpStream::connect(&registry.address).ok().map(drop)
+        })
+        .await;
+        Some(registry)
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_image_serves_only_who_has_its_password() {
+    let Some(docker) = engine("private").await else { return };
+    let Some(registry) = Registry::start().await else {
+        println!("skipped: no docker-registry (Debian package of that name)");
+        return;
+    };
+    let raw = bollard::Docker::connect_with_host(docker.endpoint()).unwrap();
+    let raw = raw.negotiate_version().await.unwrap();
+    let (repo, tag) = (format!("{}/private", registry.address), "1");
+    let image = format!("{repo}:{tag}");
+    let options = query::TagImageOptionsBuilder::default().repo(&repo).tag(tag).build();
+    raw.tag_image(IMAGE, Some(options)).await.unwrap();
+    let known = bollard::auth::DockerCredentials {
+        username: Some("tenant".to_owned()),
+        password: Some("secret".to_owned()),
+        ..bollard::auth::DockerCredentials::default()
+    };
+    let options = query::PushImageOptionsBuilder::default().tag(tag).build();
+    let mut steps = raw.push_image(&repo, Some(options), Some(known));
+    while let Some(step) = steps.next().await {
+        step.unwrap();
+    }
+    raw.remove_image(&image, None::<query::RemoveImageOptions>, None).await.unwrap();
+    let credentials = |password: &str| {
+        Some(backend::Credentials {
+            host: registry.address.clone(),
+            username: "tenant".to_owned(),
+            password: password.to_owned(),
+            ..backend::Credentials::default()
+        })
+    };
+    let (mine, other) = (contract::lease(111), contract::lease(112));
+    let mut web = service("web", &["sleep", "100000"], &[]);
+    web.image.clone_from(&image);
+    let refused = |applied| assert!(matches!(applied, Err(Error::Image { .. })), "{applied:?}");
+    refused(docker.apply(&mine, &one([web.clone()])).await);
+    web.credentials = credentials("wrong");
+    refused(docker.apply(&mine, &one([web.clone()])).await);
+    web.credentials = credentials("secret");
+    let want = one([web.clone()]);
+    let status = up(&docker, &mine, &want).await;
+    docker.apply(&mine, &want).await.unwrap();
+    assert_eq!(docker.status(&mine).await.unwrap(), Some(status));
+    let found = docker.list().await.unwrap();
+    let recorded = found.iter().find(|it| it.lease == mine).unwrap().workload.clone().unwrap();
+    assert_eq!(recorded.services[0].credentials, None, "secrets are not recorded");
+    // It is on the engine now, and still not for somebody without the password.
+    web.credentials = None;
+    refused(docker.apply(&other, &one([web])).await);
+    docker.purge().await.unwrap();
+    assert!(raw.inspect_image(&image).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

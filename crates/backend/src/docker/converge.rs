@@ -20,6 +20,7 @@ use super::{
     Docker, chain, code,
     create::{self, Plan},
     firewall,
+    images::Imaged,
     names::{self, Record},
 };
 use crate::{ChangeKind, Error, Gpu, Proto, Result, Service, VolumeClass, Workload, spec};
@@ -37,6 +38,16 @@ struct Work<'a> {
     /// Ports that the host refused just now.
     refused: BTreeSet<u16>,
     cores: u64,
+}
+
+/// One container to make.
+#[derive(Clone, Copy)]
+struct Replica<'a> {
+    service: &'a Service,
+    index: u32,
+    hash: &'a str,
+    /// What the engine makes it from.
+    image: &'a str,
 }
 
 impl Docker {
@@ -214,8 +225,21 @@ impl Docker {
     }
 
     async fn converge_service(&self, work: &mut Work<'_>, service: &Service) -> Result {
+        let mut imaged = None;
+        let done = self.converge_replicas(work, service, &mut imaged).await;
+        if let Some(name) = imaged.and_then(|it| it.hide) {
+            self.forget_image(&name).await;
+        }
+        done
+    }
+
+    async fn converge_replicas(
+        &self,
+        work: &mut Work<'_>,
+        service: &Service,
+        imaged: &mut Option<Imaged>,
+    ) -> Result {
         let hash = spec::hash(work.lease, work.want, service);
-        let mut imaged = false;
         for index in 0..service.count {
             let found = self.containers(Some(work.lease)).await?;
             let mut current = None;
@@ -246,11 +270,12 @@ impl Docker {
                 }
                 continue;
             }
-            if !imaged {
-                self.ensure_image(work.lease, service).await?;
-                imaged = true;
-            }
-            self.replace(work, service, index, &hash, old).await?;
+            let image = match imaged {
+                Some(it) => it,
+                None => imaged.insert(self.ensure_image(work.lease, service).await?),
+            };
+            let wanted = Replica { service, index, hash: &hash, image: &image.reference };
+            self.replace(work, wanted, old).await?;
         }
         Ok(())
     }
@@ -307,11 +332,10 @@ impl Docker {
     async fn replace(
         &self,
         work: &mut Work<'_>,
-        service: &Service,
-        index: u32,
-        hash: &str,
+        wanted: Replica<'_>,
         old: Vec<ContainerSummary>,
     ) -> Result {
+        let Replica { service, index, hash, .. } = wanted;
         let shared = service
             .resources
             .volumes
@@ -323,7 +347,7 @@ impl Docker {
                 self.stop(container).await?;
             }
         }
-        let made = match self.make(work, service, index, hash).await {
+        let made = match self.make(work, wanted).await {
             Ok(id) if old.is_empty() => Ok(id),
             Ok(id) => match self.settled(&id).await {
                 Ok(()) => Ok(id),
@@ -360,17 +384,12 @@ impl Docker {
     }
 
     /// Creates and starts a container, choosing other ports where the host refuses the planned ones.
-    async fn make(
-        &self,
-        work: &mut Work<'_>,
-        service: &Service,
-        index: u32,
-        hash: &str,
-    ) -> Result<String> {
+    async fn make(&self, work: &mut Work<'_>, wanted: Replica<'_>) -> Result<String> {
+        let Replica { service, index, .. } = wanted;
         self.ensure_volumes(work.lease, service, index).await?;
         let mut tries = 0;
         loop {
-            let id = self.create(work, service, index, hash).await?;
+            let id = self.create(work, wanted).await?;
             let Err(error) = self.engine().start_container(&id, None).await else {
                 return Ok(id);
             };
@@ -406,13 +425,8 @@ impl Docker {
         self.failed(&format!("starting a container of service {}", service.name), error)
     }
 
-    async fn create(
-        &self,
-        work: &Work<'_>,
-        service: &Service,
-        index: u32,
-        hash: &str,
-    ) -> Result<String> {
+    async fn create(&self, work: &Work<'_>, wanted: Replica<'_>) -> Result<String> {
+        let Replica { service, index, hash, image } = wanted;
         let names = self.names(work.lease);
         let ports = work.ports(&service.name, index);
         let gpus = self.assign_gpus(service).await?;
@@ -424,6 +438,7 @@ impl Docker {
             service,
             index,
             hash,
+            image,
             ports: &ports,
             gpus: &gpus,
             cores: work.cores,
@@ -580,6 +595,13 @@ impl Docker {
         let ends = containers.iter().map(|it| self.remove_container(lease, it));
         for end in futures::future::join_all(ends).await {
             end?;
+        }
+        // Private images have no name any more and served this lease alone.
+        for container in &containers {
+            let private = container.image.as_deref().is_some_and(|it| it.starts_with("sha256:"));
+            if let Some(id) = container.image_id.as_deref().filter(|_| private) {
+                self.forget_image(id).await;
+            }
         }
         for network in self.networks(Some(lease)).await? {
             existed = true;

@@ -44,6 +44,8 @@ pub(super) struct Plan<'a> {
     pub(super) service: &'a Service,
     pub(super) index: u32,
     pub(super) hash: &'a str,
+    /// What the engine makes it from.
+    pub(super) image: &'a str,
     /// Container port, transport, port of the host: what this replica publishes.
     pub(super) ports: &'a [(u16, Proto, u16)],
     /// Identities of the devices it gets.
@@ -81,7 +83,7 @@ pub(super) fn body(plan: Plan<'_>) -> ContainerCreateBody {
     let port = |(port, proto): (u16, Proto)| format!("{port}/{}", proto.as_str().to_lowercase());
     let exposed = service.exposes.iter().map(|it| port((it.port, it.proto))).collect();
     ContainerCreateBody {
-        image: Some(service.image.clone()),
+        image: Some(plan.image.to_owned()),
         entrypoint: Some(command).filter(|words| !words.is_empty()),
         cmd: Some(args).filter(|words| !words.is_empty()),
         env: Some(env),

@@ -7,17 +7,26 @@ use types::ids::LeaseId;
 use super::{Docker, chain, code};
 use crate::{ChangeKind, Error, Result, Service};
 
+/// An image that the engine has.
+pub(super) struct Imaged {
+    /// What containers are made from: the name, or the id of a private image.
+    pub(super) reference: String,
+    /// The name to take off again once the containers exist; see [`Docker::ensure_image`].
+    pub(super) hide: Option<String>,
+}
+
 impl Docker {
-    /// Makes sure that the engine has the image of a service. With credentials the registry is asked even when the
-    /// image is here, so that one tenant's password never serves another.
-    pub(super) async fn ensure_image(&self, lease: &LeaseId, service: &Service) -> Result {
+    /// Makes sure that the engine has the image of a service.
+    ///
+    /// With credentials the registry is asked even when the image is here, and the name is to be taken off again
+    /// afterwards: an image that one tenant's password fetched must not serve another who only knows its name.
+    /// An image that was here before keeps its name: it is the operator's.
+    pub(super) async fn ensure_image(&self, lease: &LeaseId, service: &Service) -> Result<Imaged> {
         let image = &service.image;
-        if service.credentials.is_none() {
-            match self.engine().inspect_image(image).await {
-                Ok(_) => return Ok(()),
-                Err(error) if code(&error) == Some(404) => {}
-                Err(error) => return Err(self.failed("looking for an image", &error)),
-            }
+        let private = service.credentials.is_some();
+        let before = self.image_id(image).await?;
+        if before.is_some() && !private {
+            return Ok(Imaged { reference: image.clone(), hide: None });
         }
         self.hint(
             lease,
@@ -31,7 +40,12 @@ impl Docker {
             Ok(Ok(())) => {
                 let note = format!("Successfully pulled image {image:?}");
                 self.hint(lease, &service.name, "", ChangeKind::Pulled, note);
-                return Ok(());
+                if !private {
+                    return Ok(Imaged { reference: image.clone(), hide: None });
+                }
+                let id = self.image_id(image).await?.unwrap_or_else(|| image.clone());
+                let hide = before.is_none().then(|| image.clone());
+                return Ok(Imaged { reference: id, hide });
             }
             Ok(Err(cause)) => cause,
             Err(_) => format!("no end after {} s", self.config().pull_timeout.as_secs()),
@@ -39,6 +53,22 @@ impl Docker {
         let note = format!("Failed to pull image {image:?}: {cause}");
         self.hint(lease, &service.name, "", ChangeKind::Failed, note);
         Err(Error::Image { image: image.clone(), cause })
+    }
+
+    /// Takes an image away, or only its name while containers use it. What is gone or in use is fine.
+    pub(super) async fn forget_image(&self, reference: &str) {
+        let options = query::RemoveImageOptionsBuilder::default().force(true).build();
+        if let Err(error) = self.engine().remove_image(reference, Some(options), None).await {
+            tracing::debug!(reference, cause = chain(&error), "image stays");
+        }
+    }
+
+    async fn image_id(&self, image: &str) -> Result<Option<String>> {
+        match self.engine().inspect_image(image).await {
+            Ok(found) => Ok(found.id),
+            Err(error) if code(&error) == Some(404) => Ok(None),
+            Err(error) => Err(self.failed("looking for an image", &error)),
+        }
     }
 
     async fn pull(&self, service: &Service) -> std::result::Result<(), String> {
