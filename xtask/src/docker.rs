@@ -62,8 +62,11 @@ pub(crate) fn ensure(target: &Path, progress: &mut dyn FnMut(&str)) -> Result<Do
         );
     }
     let own = Own::under(target);
-    let host = DockerHost { endpoint: own.endpoint(), own: Some(own) };
+    let mut host = DockerHost { endpoint: own.endpoint(), own: Some(own) };
     if let Ok(version) = host.ping() {
+        if let Some(own) = &mut host.own {
+            own.armed = !own.kept().exists();
+        }
         progress(&format!("using our own Docker Engine {version}, still up from before"));
         return Ok(host);
     }
@@ -83,6 +86,11 @@ pub(crate) fn ensure(target: &Path, progress: &mut dyn FnMut(&str)) -> Result<Do
         host.own.as_ref().map_or(target, |own| &own.dir).display()
     ));
     host.start()?;
+    // Nobody can be using what an engine that was down still has of leases.
+    let left = host.remove_labelled("haggle.provider")?;
+    if left > 0 {
+        progress(&format!("removed {left} things that an earlier run left behind"));
+    }
     let version = host.ping()?;
     progress(&format!("Docker Engine {version} answers at {}", host.endpoint));
     Ok(host)
@@ -155,10 +163,18 @@ impl DockerHost {
         self.own.is_some()
     }
 
-    /// Leaves our own engine running when this is dropped.
+    /// Process id of our own engine.
+    #[must_use]
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.own.as_ref().and_then(Own::pid)
+    }
+
+    /// Leaves our own engine running when this is dropped, and for later runs too, until it is ended by hand.
     pub(crate) fn keep(&mut self) {
         if let Some(own) = &mut self.own {
             own.armed = false;
+            // Without the mark a later run would end the engine; that is all.
+            let _ = fs::write(own.kept(), "");
         }
     }
 
@@ -168,8 +184,8 @@ impl DockerHost {
     /// When it does not end in time; it is killed then.
     pub(crate) fn stop(&mut self) -> Result<()> {
         match self.own.take() {
-            Some(own) => own.stop(),
-            None => Ok(()),
+            Some(own) if own.armed => own.stop(),
+            _ => Ok(()),
         }
     }
 
@@ -221,8 +237,11 @@ impl DockerHost {
     /// # Errors
     /// When the engine does not answer; what cannot be removed is left.
     pub(crate) fn remove_owner(&self, owner: &str) -> Result<usize> {
-        let filters =
-            crate::images::encode(&format!("{{\"label\":[\"haggle.provider={owner}\"]}}"));
+        self.remove_labelled(&format!("haggle.provider={owner}"))
+    }
+
+    fn remove_labelled(&self, label: &str) -> Result<usize> {
+        let filters = crate::images::encode(&format!("{{\"label\":[\"{label}\"]}}"));
         let mut gone = 0;
         for (kind, list, options) in [
             ("containers", format!("/containers/json?all=1&filters={filters}"), "?force=1&v=1"),
@@ -263,12 +282,29 @@ impl DockerHost {
         fs::create_dir_all(&own.dir)?;
         fs::create_dir_all(&own.run)?;
         let pid_file = own.pid_file();
-        if own.pid().is_none() {
-            // Left by an engine that was killed; a new one would refuse to start.
-            let _ = fs::remove_file(&pid_file);
+        // One that was told to end may still be ending its containers.
+        let begun = Instant::now();
+        while let Some(pid) = own.pid().filter(|pid| !is_zombie(*pid)) {
+            if self.ping().is_ok() {
+                return Ok(());
+            }
+            if begun.elapsed() > PATIENCE {
+                bail!("our own dockerd, process {pid}, neither answers nor ends");
+            }
+            std::thread::sleep(Duration::from_millis(200));
         }
-        fs::write(own.dir.join("firewall.before"), rules("iptables-save"))?;
-        fs::write(own.dir.join("firewall6.before"), rules("ip6tables-save"))?;
+        // Left by an engine that was killed; a new one would refuse to start.
+        let _ = fs::remove_file(&pid_file);
+        let _ = fs::remove_file(own.kept());
+        for (file, program) in
+            [("firewall.before", "iptables-save"), ("firewall6.before", "ip6tables-save")]
+        {
+            let (path, now) = (own.dir.join(file), rules(program));
+            // Chains without an engine are what ours left when it was ended by hand: what was before them counts.
+            if !path.exists() || !now.contains("DOCKER") || own.others_run() {
+                fs::write(path, now)?;
+            }
+        }
         let log = fs::File::create(own.dir.join("dockerd.log"))?;
         let dockerd = find("dockerd").context("docker.io is installed, but there is no dockerd")?;
         let mut child = Command::new(dockerd)
@@ -330,6 +366,23 @@ impl Own {
         words.any(|word| Path::new(word) == pid_file).then_some(pid)
     }
 
+    /// Marks an engine that shall stay.
+    fn kept(&self) -> PathBuf {
+        self.dir.join("kept")
+    }
+
+    /// Whether another engine runs on this machine, whose rules are not ours to take away.
+    fn others_run(&self) -> bool {
+        let own = self.pid();
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = all.filter_map(|it| it.file_name().to_str()?.parse::<u32>().ok());
+        let mut engines = pids.filter(|pid| {
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            name.trim() == "dockerd" && !is_zombie(*pid)
+        });
+        engines.any(|pid| Some(pid) != own)
+    }
+
     fn log_tail(&self) -> String {
         tail(&fs::read(self.dir.join("dockerd.log")).unwrap_or_default())
     }
@@ -353,9 +406,11 @@ impl Own {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
-        self.clean_firewall("iptables", "firewall.before");
-        self.clean_firewall("ip6tables", "firewall6.before");
-        self.clean_bridges();
+        if !self.others_run() {
+            self.clean_firewall("iptables", "firewall.before");
+            self.clean_firewall("ip6tables", "firewall6.before");
+            self.clean_bridges();
+        }
         let _ = fs::remove_file(self.run.join("docker.sock"));
         if self.run != self.dir {
             let _ = fs::remove_dir_all(&self.run);

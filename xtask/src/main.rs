@@ -1,6 +1,10 @@
 //! The project's own tasks. `cargo xtask` without arguments lists them.
 
 mod codegen;
+mod demo;
+mod docker;
+mod images;
+mod proc;
 mod tidy;
 
 use std::{
@@ -42,6 +46,17 @@ fn run(args: &[&str]) -> Result<()> {
             Ok(())
         }
         ["codegen", table] => codegen::run(&PathBuf::from(table), &root().join("proto")),
+        ["demo", options @ ..] => {
+            let mut chosen = demo::Options::default();
+            for option in options {
+                match *option {
+                    "--keep" => chosen.keep = true,
+                    "--release" => chosen.release = true,
+                    other => bail!("the demo has no option {other:?}; it has --keep and --release"),
+                }
+            }
+            demo::run(chosen)
+        }
         ["tidy"] => tidy(),
         ["ci"] => {
             cargo(&["fmt", "--all", "--check"])?;
@@ -64,7 +79,8 @@ fn tidy() -> Result<()> {
 
 fn cargo(args: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(args).current_dir(root()).status().context("run cargo")?;
+    let status =
+        Command::new(cargo).args(args).current_dir(root()).status().context("run cargo")?;
     match status.success() {
         true => Ok(()),
         false => bail!("cargo {} failed", args.join(" ")),

@@ -76,7 +76,8 @@ fn walls(root: &Path, findings: &mut Vec<String>) -> Result<()> {
     for entry in fs::read_dir(root.join("crates"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if !known.contains(name.as_str()) {
-            findings.push(format!("crates/{name}: no walls are declared for it in xtask/src/tidy.rs"));
+            findings
+                .push(format!("crates/{name}: no walls are declared for it in xtask/src/tidy.rs"));
         }
     }
     for (name, allowed) in WALLS {
@@ -89,7 +90,8 @@ fn walls(root: &Path, findings: &mut Vec<String>) -> Result<()> {
         for line in dependencies.lines() {
             let dependency = line.split(['.', ' ', '=']).next().unwrap_or_default();
             if known.contains(dependency) && !allowed.contains(&dependency) {
-                findings.push(format!("crates/{name}/Cargo.toml: `{name}` may not use `{dependency}`"));
+                findings
+                    .push(format!("crates/{name}/Cargo.toml: `{name}` may not use `{dependency}`"));
             }
         }
     }
@@ -100,9 +102,12 @@ fn source(path: &str, text: &str, findings: &mut Vec<String>) {
     if path.ends_with("tidy.rs") {
         return;
     }
-    let is_test = path.contains("/tests/") || path.ends_with("tests.rs") || path.contains("/benches/");
+    let is_test =
+        path.contains("/tests/") || path.ends_with("tests.rs") || path.contains("/benches/");
     if !text.starts_with("//!") && !is_test && path.ends_with("/lib.rs") {
-        findings.push(format!("{path}: a crate begins with `//!`: what for, who calls it, what it owns"));
+        findings.push(format!(
+            "{path}: a crate begins with `//!`: what for, who calls it, what it owns"
+        ));
     }
     let deterministic = !is_test && DETERMINISTIC.iter().any(|it| path.starts_with(it));
     for (index, line) in text.lines().enumerate() {

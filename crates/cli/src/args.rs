@@ -69,6 +69,8 @@ impl Global {
 /// Every command. One line here, one file under `commands/`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a local cloud: a chain, a provider, a faucet, funded test accounts
+    Up(commands::up::Args),
     /// Run what an SDL file describes: bids, lease, manifest, until it answers
     Deploy(commands::deploy::Args),
     /// Show the node and the account, or one deployment
@@ -91,6 +93,12 @@ pub enum Command {
     /// Publish, list and revoke certificates
     #[command(subcommand)]
     Cert(commands::cert::Command),
+    /// Make a network and run its node
+    #[command(subcommand)]
+    Node(commands::node::Command),
+    /// Sell capacity of this machine
+    #[command(subcommand)]
+    Provider(commands::provider::Command),
     /// Ask any query of any module
     #[command(alias = "q")]
     Query(dynamic::QueryArgs),

@@ -105,7 +105,8 @@ struct Credit {
 }
 
 async fn credit(State(faucet): State<Arc<Inner>>, body: Json<Credit>) -> Response {
-    let refuse = |text: String| (StatusCode::BAD_REQUEST, Json(json!({ "error": text }))).into_response();
+    let refuse =
+        |text: String| (StatusCode::BAD_REQUEST, Json(json!({ "error": text }))).into_response();
     if let Err(error) = body.address.parse::<types::Address>() {
         return refuse(format!("address: {error}"));
     }

@@ -18,6 +18,8 @@ pub mod config;
 pub mod context;
 pub mod dynamic;
 pub mod failure;
+pub mod faucet;
+pub mod local;
 pub mod numbers;
 pub mod printer;
 

@@ -79,6 +79,9 @@ pub fn create(
             let made: Vec<TestAccount> =
                 names.iter().map(|name| account(name)).collect::<Result<_>>()?;
             let text = serde_json::to_vec_pretty(&made).map_err(failed)?;
+            fs::create_dir_all(home).map_err(|error| {
+                Failure::new(format!("could not create {}", home.display())).caused_by(error)
+            })?;
             client::keyring::write_atomically(&accounts_file(home), &text)?;
             made
         }

@@ -10,8 +10,11 @@ pub mod deploy;
 pub mod keys;
 pub mod logs;
 pub mod market;
+pub mod node;
+pub mod provider;
 pub mod settlement;
 pub mod status;
+pub mod up;
 
 use crate::{
     args::{Args, Command},
@@ -30,6 +33,9 @@ pub async fn run(args: Args, printer: Printer) -> Result {
     }
     let cx = Context::new(&global, printer)?;
     match command {
+        Command::Up(it) => up::run(&cx, it).await,
+        Command::Node(it) => node::run(&cx, it).await,
+        Command::Provider(it) => provider::run(&cx, it).await,
         Command::Deploy(it) => deploy::run(&cx, it).await,
         Command::Status(it) => status::run(&cx, it).await,
         Command::Logs(it) => logs::run(&cx, it).await,

@@ -117,7 +117,9 @@ pub const LOCAL_CHAIN_ID: &str = "haggle-local";
 
 /// Lists test accounts with their phrases, for a person.
 pub fn show_accounts(cx: &Context, accounts: &[local::TestAccount]) {
-    cx.printer.heading("Test accounts (their coins are worth nothing; never use these phrases elsewhere)");
+    cx.printer.heading(
+        "Test accounts (their coins are worth nothing; never use these phrases elsewhere)",
+    );
     for account in accounts {
         cx.printer.line(format!("  {:<10} {}", account.name, account.address));
         cx.printer.line(format!("  {:<10} {}", "", account.phrase));
@@ -172,16 +174,15 @@ impl From<node::Error> for Failure {
     fn from(error: node::Error) -> Failure {
         use node::Error as E;
         let code = match &error {
-            E::HomeLocked(_) | E::NoGenesis(_) | E::HasGenesis(_) | E::Listen { .. } => WRONG_INPUT,
+            E::HomeLocked(_) | E::NoGenesis(_) | E::HasGenesis(_) | E::Listen(_) => WRONG_INPUT,
             E::Config(_) | E::Genesis(_) => WRONG_INPUT,
             E::Halt(_) => UNREACHABLE,
             _ => GENERAL,
         };
         let failure = Failure::new(error.to_string()).code(code);
-        match std::error::Error::source(&error) {
-            Some(source) => failure.caused_by(source),
-            None => failure,
+        match (&error, std::error::Error::source(&error)) {
+            (E::Store(_) | E::Index(_), Some(source)) => failure.caused_by(source),
+            _ => failure,
         }
     }
 }
-

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use client::gateway::Gateway;
 use serde_json::{Value, json};
-use types::wire::akash::{base::attributes::v1::Attribute, provider::v1beta4::Provider};
+use types::wire::akash::provider::v1beta4::Provider;
 
 use super::{
     Args, Deployment,
@@ -100,28 +100,15 @@ async fn reason(
 
 /// Attributes that the file asks for and the provider does not have.
 fn missing(compiled: &sdl::Compiled, provider: &Provider) -> Option<String> {
-    let wanted = compiled.groups.iter().flat_map(|it| &it.requirements.attributes);
+    let wanted = compiled.groups.iter().map(|it| &it.requirements.attributes);
     let missing: Vec<String> = wanted
-        .filter(|want| !provider.attributes.iter().any(|has| offers(has, want)))
-        .map(|it| {
-            let other = provider.attributes.iter().find(|has| has.key == it.key);
-            match other {
-                Some(other) => format!("{} is {}, not {}", it.key, clean(&other.value), it.value),
-                None => format!("{} is not {}", it.key, it.value),
-            }
+        .flat_map(|it| provider::attributes::missing(it, &provider.attributes))
+        .map(|it| match provider.attributes.iter().find(|has| has.key == it.key) {
+            Some(has) => format!("{} is {}, not {}", it.key, clean(&has.value), it.value),
+            None => format!("{} is not {}", it.key, it.value),
         })
         .collect();
     (!missing.is_empty()).then(|| format!("attributes: {}", missing.join(", ")))
-}
-
-/// Whether an attribute gives what is wanted. A star at the end of the wanted key stands for any
-/// text without a slash.
-fn offers(has: &Attribute, want: &Attribute) -> bool {
-    let key = match want.key.strip_suffix('*') {
-        None => has.key == want.key,
-        Some(start) => has.key.strip_prefix(start).is_some_and(|rest| !rest.contains('/')),
-    };
-    key && has.value == want.value
 }
 
 /// Auditors that the file asks for and that did not sign.
@@ -160,22 +147,4 @@ pub(super) fn show(cx: &Context, reasons: &[Explanation]) {
     let columns =
         [Column::Text("asked"), Column::Text("host"), Column::Text("why there is no offer")];
     cx.printer.table(&columns, &rows);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attribute(key: &str, value: &str) -> Attribute {
-        Attribute { key: key.to_owned(), value: value.to_owned() }
-    }
-
-    #[test]
-    fn a_star_stands_for_the_rest_of_a_key() {
-        let has = attribute("capabilities/gpu/vendor/nvidia/model/a100", "true");
-        let want = attribute("capabilities/gpu/vendor/nvidia/model/*", "true");
-        assert!(offers(&has, &want));
-        assert!(!offers(&has, &attribute("capabilities/gpu/*", "true")));
-        assert!(!offers(&has, &attribute("capabilities/gpu/vendor/nvidia/model/*", "false")));
-    }
 }
