@@ -114,6 +114,28 @@ impl View {
         self.gas.consume(amount, location)
     }
 
+    /// Charges a read of `bytes` bytes of key and value that the reference makes and we need not.
+    pub fn charge_read(&self, bytes: usize) -> Result {
+        self.gas.consume(gas::READ_FLAT, "ReadFlat")?;
+        self.gas.consume(Gas::price(0, gas::READ_PER_BYTE, bytes), "ReadPerByte")
+    }
+
+    /// The same for a write.
+    pub fn charge_write(&self, bytes: usize) -> Result {
+        self.gas.consume(gas::WRITE_FLAT, "WriteFlat")?;
+        self.gas.consume(Gas::price(0, gas::WRITE_PER_BYTE, bytes), "WritePerByte")
+    }
+
+    /// The same for a look whether a key exists.
+    pub fn charge_has(&self) -> Result {
+        self.gas.consume(gas::HAS_FLAT, "Has")
+    }
+
+    /// The same for a deletion.
+    pub fn charge_delete(&self) -> Result {
+        self.gas.consume(gas::DELETE_FLAT, "Delete")
+    }
+
     /// Reads raw bytes. Modules use `Item` and `Map`.
     pub fn read(&self, store: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.gas.consume(gas::READ_FLAT, "ReadFlat")?;
@@ -125,7 +147,7 @@ impl View {
 
     /// Whether a key exists.
     pub fn has(&self, store: &'static str, key: &[u8]) -> Result<bool> {
-        self.gas.consume(gas::HAS_FLAT, "Has")?;
+        self.charge_has()?;
         Ok(self.state.has(store, key))
     }
 
@@ -206,16 +228,14 @@ impl Ctx {
 
     /// Writes raw bytes. Modules use `Item` and `Map`.
     pub fn write(&mut self, store: &'static str, key: &[u8], value: Vec<u8>) -> Result {
-        let bytes = key.len().saturating_add(value.len());
-        self.gas.consume(gas::WRITE_FLAT, "WriteFlat")?;
-        self.gas.consume(Gas::price(0, gas::WRITE_PER_BYTE, bytes), "WritePerByte")?;
+        self.charge_write(key.len().saturating_add(value.len()))?;
         self.view.state.write(store, key, Some(value));
         Ok(())
     }
 
     /// Deletes a key; an absent one is no error.
     pub fn delete(&mut self, store: &'static str, key: &[u8]) -> Result {
-        self.gas.consume(gas::DELETE_FLAT, "Delete")?;
+        self.charge_delete()?;
         self.view.state.write(store, key, None);
         Ok(())
     }

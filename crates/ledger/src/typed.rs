@@ -85,6 +85,16 @@ impl<K: Key, V, C: Codec<V>> Map<K, V, C> {
         cx.write(self.store, &self.key(key), C::encode(value))
     }
 
+    /// Charges what `get` costs, for a value that is not needed.
+    pub fn charge_get(&self, view: &View, key: &K) -> Result {
+        view.read(self.store, &self.key(key)).map(|_| ())
+    }
+
+    /// Charges what `set` costs, for an entry that is known to be there already.
+    pub fn charge_set(&self, view: &View, key: &K, value: &V) -> Result {
+        view.charge_write(self.key(key).len().saturating_add(C::encode(value).len()))
+    }
+
     pub fn del(&self, cx: &mut Ctx, key: &K) -> Result {
         cx.delete(self.store, &self.key(key))
     }

@@ -13,7 +13,7 @@ pub(super) fn deduct(cx: &mut Ctx, tx: &Tx, stage: Stage) -> Result {
         check_least(cx, &fee.amount, fee.gas_limit)?;
     }
     let payer = payer(tx, &fee.granter)?;
-    if !auth::exists(cx, &payer)? {
+    if auth::account(cx, &payer)?.is_none() {
         let text = format!("fee payer address: {payer} does not exist");
         return Err(Sdk::UnknownAddress.wrap(text));
     }
@@ -69,10 +69,7 @@ fn check_least(cx: &Ctx, offered: &[WireCoin], gas_limit: u64) -> Result {
     if enough {
         return Ok(());
     }
-    let text = format!(
-        "insufficient fees; got: {} required: {}",
-        coins_text(offered),
-        required.join(",")
-    );
+    let text =
+        format!("insufficient fees; got: {} required: {}", coins_text(offered), required.join(","));
     Err(Sdk::InsufficientFee.wrap(text))
 }

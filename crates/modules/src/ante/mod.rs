@@ -9,7 +9,10 @@ mod signature;
 mod tests;
 
 use ledger::{Admission, Claim, Ctx, Fault, Result, Sdk, Stage, Tx, View, nanos};
-use types::{Address, Int, wire::cosmos::base::v1beta1::Coin as WireCoin};
+use types::{
+    Address, Int,
+    wire::cosmos::{auth::v1beta1::Params, base::v1beta1::Coin as WireCoin},
+};
 
 use crate::auth;
 
@@ -18,14 +21,11 @@ pub struct Ante;
 
 impl Admission for Ante {
     fn admit(cx: &mut Ctx, tx: &Tx, stage: Stage) -> Result {
-        let signers = if stage == Stage::Recheck {
-            tx.signers()?
-        } else {
-            check_form(tx)?
-        };
+        let signers = if stage == Stage::Recheck { tx.signers()? } else { check_form(tx)? };
         check_timeouts(cx, tx)?;
-        check_memo(cx, tx)?;
-        charge_for_size(cx, tx, &signers, stage)?;
+        let params = auth::params(cx)?;
+        check_memo(tx, &params)?;
+        charge_for_size(cx, tx, &params, &signers, stage)?;
         fee::deduct(cx, tx, stage)?;
         let keys = signature::set_keys(cx, tx, &signers, stage)?;
         signature::check_count(cx, &keys)?;
@@ -103,23 +103,27 @@ fn check_timeouts(cx: &Ctx, tx: &Tx) -> Result {
     Ok(())
 }
 
-fn check_memo(cx: &Ctx, tx: &Tx) -> Result {
-    let max = auth::params(cx)?.max_memo_characters;
+fn check_memo(tx: &Tx, params: &Params) -> Result {
+    let max = params.max_memo_characters;
     let length = tx.body.memo.len();
     if u64::try_from(length).is_ok_and(|it| it <= max) {
         return Ok(());
     }
-    Err(Sdk::MemoTooLarge.wrap(format!(
-        "maximum number of characters is {max} but received {length} characters"
-    )))
+    Err(Sdk::MemoTooLarge
+        .wrap(format!("maximum number of characters is {max} but received {length} characters")))
 }
 
 /// Bytes that a signature of one key adds to a transaction: the amino form of the simulation key
 /// with 64 zero bytes, and 6 bytes around it (cosmos.md 1.12).
 const SIMULATED_SIGNATURE_BYTES: u64 = 112;
 
-fn charge_for_size(cx: &Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Result {
-    let params = auth::params(cx)?;
+fn charge_for_size(
+    cx: &Ctx,
+    tx: &Tx,
+    params: &Params,
+    signers: &[Address],
+    stage: Stage,
+) -> Result {
     let size = u64::try_from(tx.size).unwrap_or(u64::MAX);
     cx.consume_gas(size.saturating_mul(params.tx_size_cost_per_byte), "txSize")?;
     if stage != Stage::Simulate {

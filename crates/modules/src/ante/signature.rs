@@ -62,18 +62,15 @@ pub(super) fn set_keys(
             Some(any) => (any.clone(), key_of(any)?),
             None if stage == Stage::Simulate => {
                 let key = secp256k1::PubKey { key: SIMULATION_KEY.to_vec() };
-                let any = Any {
-                    type_url: secp256k1::PubKey::type_url(),
-                    value: key.encode_to_vec(),
-                };
+                let any =
+                    Any { type_url: secp256k1::PubKey::type_url(), value: key.encode_to_vec() };
                 (any, PublicKey::Secp256k1(SIMULATION_KEY))
             }
             None => continue,
         };
         if stage != Stage::Simulate && key.address() != *signer {
-            let text = format!(
-                "pubKey does not match signer address {signer} with signer index: {index}"
-            );
+            let text =
+                format!("pubKey does not match signer address {signer} with signer index: {index}");
             return Err(Sdk::InvalidPubKey.wrap(text));
         }
         let mut account = existing(cx, signer)?;
@@ -136,8 +133,12 @@ pub(super) fn check_count(cx: &Ctx, keys: &[PublicKey]) -> Result {
 /// Charges what verifying the signatures will cost, by key type.
 pub(super) fn charge(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Result {
     let params = auth::params(cx)?;
-    for (signer, info) in signers.iter().zip(&tx.auth_info.signer_infos) {
+    for (index, (signer, info)) in signers.iter().zip(&tx.auth_info.signer_infos).enumerate() {
         let account = existing(cx, signer)?;
+        let empty = tx.signatures.get(index).is_none_or(Vec::is_empty);
+        if empty && matches!(mode_of(info), Some(mode_info::Sum::Multi(_))) {
+            return Err(Fault::plain("a multisig signature must name its members' signatures"));
+        }
         let key = match stored_key(&account)? {
             Some(key) => key,
             None if stage == Stage::Simulate => PublicKey::Secp256k1(SIMULATION_KEY),
@@ -179,17 +180,18 @@ fn unsupported(kind: &str) -> Fault {
 pub(super) fn verify(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Result {
     let infos = &tx.auth_info.signer_infos;
     if infos.len() != signers.len() {
-        let text = format!(
-            "invalid number of signer;  expected: {}, got {}",
-            signers.len(),
-            infos.len()
-        );
+        let text =
+            format!("invalid number of signer;  expected: {}, got {}", signers.len(), infos.len());
         return Err(Sdk::Unauthorized.wrap(text));
     }
     if tx.body.unordered {
         use_timestamp(cx, tx, signers, stage)?;
     }
     for (index, (signer, info)) in signers.iter().zip(infos).enumerate() {
+        if tx.body.unordered && info.sequence != 0 {
+            let text = "sequence is not allowed for unordered transactions";
+            return Err(Sdk::InvalidRequest.wrap(text));
+        }
         let account = existing(cx, signer)?;
         let simulating = stage == Stage::Simulate;
         let key = stored_key(&account)?;
@@ -197,16 +199,9 @@ pub(super) fn verify(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -
             return Err(Sdk::InvalidPubKey.wrap("pubkey on account is not set"));
         }
         let sequence = account.base.sequence;
-        if tx.body.unordered {
-            if info.sequence != 0 {
-                let text = "sequence is not allowed for unordered transactions";
-                return Err(Sdk::InvalidRequest.wrap(text));
-            }
-        } else if info.sequence != sequence {
-            let text = format!(
-                "account sequence mismatch, expected {sequence}, got {}",
-                info.sequence
-            );
+        if !tx.body.unordered && info.sequence != sequence {
+            let text =
+                format!("account sequence mismatch, expected {sequence}, got {}", info.sequence);
             return Err(Sdk::WrongSequence.wrap(text));
         }
         let Some(key) = key else { continue };
@@ -262,7 +257,6 @@ fn signing_number(view: &View, account: &Account) -> u64 {
 }
 
 fn use_timestamp(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Result {
-    cx.consume_gas(UNORDERED_GAS, "unordered tx")?;
     let Some(timeout) = tx.body.timeout_timestamp else {
         let text = "unordered transaction must have timeout_timestamp set";
         return Err(Sdk::InvalidRequest.wrap(text));
@@ -275,6 +269,7 @@ fn use_timestamp(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Re
     if timeout > now.saturating_add(auth::UNORDERED_TTL_NANOS) {
         return Err(Sdk::InvalidRequest.wrap("unordered tx ttl exceeds 10m0s"));
     }
+    cx.consume_gas(UNORDERED_GAS, "unordered tx")?;
     let timeout = i64::try_from(timeout)
         .map_err(|_| Sdk::InvalidRequest.wrap("unordered timeout_timestamp out of range"))?;
     for signer in signers {

@@ -46,8 +46,7 @@ impl Module for Auth {
         let mut next = 0u64;
         for account in accounts {
             next = next.max(account.base.account_number.saturating_add(1));
-            save(cx, &account)?;
-            NUMBERS.set(cx, &account.base.account_number, &account.address()?)?;
+            insert(cx, &account.address()?, &account)?;
         }
         NEXT_NUMBER.set(cx, next)?;
         // Each is created by its own module's genesis in the reference, with nothing in between.
@@ -193,9 +192,16 @@ pub fn exists(view: &View, address: &Address) -> Result<bool> {
     ACCOUNTS.has(view, address)
 }
 
-/// Stores an account under its address.
+/// Stores an account that exists. The reference reads the old one and writes its entry by number
+/// again; we charge for it.
 pub fn save(cx: &mut Ctx, account: &Account) -> Result {
-    ACCOUNTS.set(cx, &account.address()?, account)
+    let address = account.address()?;
+    let bytes = AccountCodec::encode(account);
+    ACCOUNTS.charge_get(cx, &address)?;
+    cx.charge_delete()?;
+    cx.charge_has()?;
+    NUMBERS.charge_set(cx, &account.base.account_number, &address)?;
+    cx.write(STORE, &ACCOUNTS.key(&address), bytes)
 }
 
 /// Creates the account if it does not exist, taking the next number.
@@ -211,9 +217,16 @@ pub fn create(cx: &mut Ctx, address: &Address, kind: Kind) -> Result<Account> {
     let account_number = NEXT_NUMBER.next(cx)?;
     let base = BaseAccount { address: address.to_string(), account_number, ..Default::default() };
     let account = Account { base, kind };
-    NUMBERS.set(cx, &account_number, address)?;
-    save(cx, &account)?;
+    insert(cx, address, &account)?;
     Ok(account)
+}
+
+/// Stores an account that does not exist yet.
+fn insert(cx: &mut Ctx, address: &Address, account: &Account) -> Result {
+    ACCOUNTS.get(cx, address)?;
+    cx.charge_has()?;
+    NUMBERS.set(cx, &account.base.account_number, address)?;
+    ACCOUNTS.set(cx, address, account)
 }
 
 /// The address of a module account.
@@ -238,7 +251,7 @@ pub fn permissions(name: &str) -> Option<&'static [&'static str]> {
 /// Creates a module's account if it does not exist; returns its address.
 pub fn ensure_module_account(cx: &mut Ctx, name: &str) -> Result<Address> {
     let address = module_address(name);
-    if !exists(cx, &address)? {
+    if account(cx, &address)?.is_none() {
         let granted = permissions(name).ok_or_else(|| {
             Sdk::UnknownAddress.wrap(format!("module account {name} does not exist"))
         })?;

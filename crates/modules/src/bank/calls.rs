@@ -60,16 +60,23 @@ pub fn set_metadata(cx: &mut Ctx, metadata: &Metadata) -> Result {
 
 /// Whether users may send a denomination to each other.
 pub fn is_send_enabled(view: &View, denom: &str) -> Result<bool> {
-    match SEND_ENABLED.get(view, &denom.to_owned())? {
-        Some(enabled) => Ok(enabled),
-        None => Ok(super::params(view)?.default_send_enabled),
+    let default = super::params(view)?.default_send_enabled;
+    Ok(send_enabled_entry(view, denom)?.unwrap_or(default))
+}
+
+fn send_enabled_entry(view: &View, denom: &str) -> Result<Option<bool>> {
+    let denom = denom.to_owned();
+    if !SEND_ENABLED.has(view, &denom)? {
+        return Ok(None);
     }
+    SEND_ENABLED.get(view, &denom)
 }
 
 /// Refuses with `bank/5` what users may not send.
 pub fn require_send_enabled(view: &View, coins: &Coins) -> Result {
+    let default = super::params(view)?.default_send_enabled;
     for coin in coins {
-        if !is_send_enabled(view, &coin.denom)? {
+        if !send_enabled_entry(view, &coin.denom)?.unwrap_or(default) {
             let text = format!("{} transfers are currently disabled", coin.denom);
             return Err(Error::SendDisabled.wrap(text));
         }
@@ -184,10 +191,10 @@ pub fn delegate(cx: &mut Ctx, delegator: &Address, pool: &Address, amount: &Coin
             let text = format!("failed to delegate; {held} is smaller than {amount}");
             return Err(Sdk::InsufficientFunds.wrap(text));
         }
-        left.push((&coin.denom, held.sub(coin.amount)?));
+        left.push((&coin.denom, held, held.sub(coin.amount)?));
     }
-    for (denom, rest) in left {
-        set_balance(cx, delegator, denom, rest)?;
+    for (denom, held, rest) in left {
+        set_balance(cx, delegator, denom, held, rest)?;
     }
     let now = cx.unix_seconds();
     if let Some(mut account) = auth::account(cx, delegator)?
@@ -228,7 +235,7 @@ fn debit(cx: &mut Ctx, address: &Address, amount: &Coins) -> Result {
             let text = format!("spendable balance {} is smaller than {coin}", of(free));
             return Err(Sdk::InsufficientFunds.wrap(text));
         }
-        set_balance(cx, address, &coin.denom, held.sub(coin.amount)?)?;
+        set_balance(cx, address, &coin.denom, held, held.sub(coin.amount)?)?;
     }
     emit_spent(cx, address, amount);
     Ok(())
@@ -243,7 +250,7 @@ fn credit(cx: &mut Ctx, address: &Address, amount: &Coins) -> Result {
     for coin in amount {
         let held = balance(cx, address, &coin.denom)?;
         let sum = held.add(coin.amount).map_err(|error| Fault::plain(error.to_string()))?;
-        set_balance(cx, address, &coin.denom, sum)?;
+        set_balance(cx, address, &coin.denom, held, sum)?;
     }
     let (receiver, amount) = (address.to_string(), amount.to_string());
     cx.emit_plain("coin_received", [("receiver", &*receiver), ("amount", &amount)]);

@@ -58,7 +58,7 @@ impl Module for Bank {
         for Balance { address, coins } in &genesis.balances {
             let address = auth::parse_address(address)?;
             for coin in &Coins::from_wire(coins)? {
-                set_balance(cx, &address, &coin.denom, coin.amount)?;
+                set_balance(cx, &address, &coin.denom, Int::ZERO, coin.amount)?;
                 total = total.add_coin(coin)?;
             }
         }
@@ -114,18 +114,21 @@ fn params(view: &View) -> Result<Params> {
     PARAMS.get_or_default(view)
 }
 
-/// Writes a balance and its index entry; a zero one is deleted.
-fn set_balance(cx: &mut Ctx, address: &Address, denom: &str, amount: Int) -> Result {
+/// Writes a balance and its index entry; a zero one is deleted. `old` is the balance before.
+/// The reference writes the index entry every time; we charge for it.
+fn set_balance(cx: &mut Ctx, address: &Address, denom: &str, old: Int, new: Int) -> Result {
     let key = (address.clone(), denom.to_owned());
-    let holder = || (denom.to_owned(), Prefixed(address.as_bytes().to_vec()));
-    if amount.is_zero() {
-        HOLDERS.del(cx, &holder())?;
+    let holder = (denom.to_owned(), Prefixed(address.as_bytes().to_vec()));
+    if new.is_zero() {
+        HOLDERS.del(cx, &holder)?;
         return BALANCES.del(cx, &key);
     }
-    if !BALANCES.has(cx, &key)? {
-        HOLDERS.set(cx, &holder(), &())?;
+    if old.is_zero() {
+        HOLDERS.set(cx, &holder, &())?;
+    } else {
+        HOLDERS.charge_set(cx, &holder, &())?;
     }
-    BALANCES.set(cx, &key, &amount)
+    BALANCES.set(cx, &key, &new)
 }
 
 // Messages.
