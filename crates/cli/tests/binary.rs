@@ -81,7 +81,7 @@ fn every_command_of_the_help_has_a_help_of_its_own_and_exit_codes_are_told() {
         .filter_map(|it| it.split_whitespace().next())
         .collect();
     assert!(names.len() > 12, "{names:?}");
-    for name in names {
+    for name in names.into_iter().filter(|it| *it != "help") {
         let run = home.run(&[name, "--help"]);
         assert_eq!(run.code, 0, "{name}");
         let low = run.stdout.to_lowercase();

@@ -10,7 +10,7 @@ mod tx;
 
 use std::collections::BTreeMap;
 
-use clap::{ArgMatches, Command, FromArgMatches};
+use clap::{Arg, ArgMatches, Command, FromArgMatches, builder::PossibleValuesParser};
 use types::registry::{Method, Service, registry};
 
 pub use self::{query::run as query, tx::run as tx};
@@ -151,13 +151,15 @@ pub fn outline(name: &str) -> Option<Command> {
         "tx" => Side::Tx,
         _ => return None,
     };
-    let mut command = Command::new(name.to_owned());
+    let mut command = Command::new(name.to_owned()).disable_help_subcommand(true);
     for (module, services) in side.modules() {
         let methods = services.iter().flat_map(|it| &it.methods);
         let methods = methods.filter(|it| !it.client_streaming && !it.server_streaming);
-        command = command.subcommand(
-            Command::new(module).subcommands(methods.map(|it| Command::new(kebab(&it.name)))),
-        );
+        // Methods are values here: commands would each repeat all flags.
+        let values = PossibleValuesParser::new(methods.map(|it| kebab(&it.name)));
+        let method = Arg::new("method").value_parser(values).required(true);
+        command = command
+            .subcommand(Command::new(module).disable_help_subcommand(true).arg(method));
     }
     Some(command)
 }
