@@ -8,6 +8,7 @@ pub mod chain;
 mod comet;
 mod gateway;
 mod grpc;
+mod lenient;
 mod merkle;
 mod reflection;
 pub mod search;

@@ -26,6 +26,7 @@ use crate::{
     comet::{self, Comet, Methods},
     gateway::Gateway,
     grpc,
+    lenient::LenientListener,
     services::Services,
 };
 
@@ -150,9 +151,9 @@ pub async fn serve(config: Config, chain: Arc<dyn Chain>) -> Result<Handle, Serv
     let server = grpc::Server::new(services.clone());
 
     let tasks = vec![
-        spawn(rpc_listener, comet::router(comet).layer(cors()), stopped.clone()),
+        spawn(LenientListener(rpc_listener), comet::router(comet).layer(cors()), stopped.clone()),
         spawn(
-            rest_listener,
+            LenientListener(rest_listener),
             rest_router(Gateway::new(services), server.clone()).layer(cors()),
             stopped.clone(),
         ),
@@ -162,11 +163,10 @@ pub async fn serve(config: Config, chain: Arc<dyn Chain>) -> Result<Handle, Serv
     Ok(Handle { rpc, rest, grpc, stop, tasks })
 }
 
-fn spawn(
-    listener: TcpListener,
-    router: Router,
-    mut stopped: watch::Receiver<bool>,
-) -> JoinHandle<()> {
+fn spawn<L>(listener: L, router: Router, mut stopped: watch::Receiver<bool>) -> JoinHandle<()>
+where
+    L: axum::serve::Listener<Addr = SocketAddr>,
+{
     tokio::spawn(async move {
         let stop = async move {
             // An error means that the handle is gone, which is a reason to stop as well.

@@ -87,14 +87,14 @@ impl Gateway {
                 serde_json::from_slice(body).map_err(|it| invalid(it.to_string()))?
             };
             request = json::bytes_of(input, &json, Unknown::Ignore)
-                .map_err(|it| invalid(it.to_string()))?;
+                .map_err(|it| invalid(cause_of(it)))?;
         } else {
             if !route.body.is_empty() {
                 let json: Value =
                     serde_json::from_slice(body).map_err(|it| invalid(it.to_string()))?;
                 let json = json!({route.body.as_str(): json});
                 request = json::bytes_of(input, &json, Unknown::Ignore)
-                    .map_err(|it| invalid(it.to_string()))?;
+                    .map_err(|it| invalid(cause_of(it)))?;
             }
             // Repeated keys fill lists; keys keep the order of their first appearance.
             let mut keys: Vec<&str> = Vec::new();

@@ -173,7 +173,7 @@ impl Reader {
                     let mut packed = Vec::new();
                     for it in list {
                         let raw = scalar(field, it)
-                            .ok_or_else(|| self.wrong(message, field, "wrong kind of value"))?;
+                            .ok_or_else(|| self.wrong(message, field, &scalar_fault(field, it)))?;
                         write_raw(raw, &mut packed);
                     }
                     if !packed.is_empty() {
@@ -243,7 +243,7 @@ impl Reader {
                         if field.kind == Kind::String {
                             text.as_bytes().to_vec()
                         } else {
-                            base64_bytes(text).ok_or_else(|| wrong("not base64"))?
+                            base64_bytes(text).ok_or_else(|| wrong(&base64_fault(text)))?
                         }
                     }
                 };
@@ -252,7 +252,7 @@ impl Reader {
                 }
             }
             _ => {
-                let raw = scalar(field, json).ok_or_else(|| wrong("wrong kind of value"))?;
+                let raw = scalar(field, json).ok_or_else(|| wrong(&scalar_fault(field, json)))?;
                 if always || !is_default(raw) {
                     write_tag(field.number, wire_type(field.kind), into);
                     write_raw(raw, into);
@@ -296,6 +296,35 @@ pub(crate) fn base64_bytes(text: &str) -> Option<Vec<u8>> {
     [BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD]
         .iter()
         .find_map(|it| it.decode(text).ok())
+}
+
+/// Where base64 goes wrong, in the words of the reference.
+fn base64_fault(text: &str) -> String {
+    let in_alphabet = |it: u8| it.is_ascii_alphanumeric() || b"+/-_=".contains(&it);
+    let at = text.bytes().position(|it| !in_alphabet(it)).unwrap_or(text.len() / 4 * 4);
+    format!("illegal base64 data at input byte {at}")
+}
+
+/// What is wrong with a value that is no number, flag or enum value, in the words of the
+/// reference.
+fn scalar_fault(field: &Field, json: &Value) -> String {
+    let Value::String(text) = json else { return "wrong kind of value".to_owned() };
+    if let Kind::Enum(index) = field.kind {
+        let name = &registry().enumeration(index).full_name;
+        return format!("unknown value {text:?} for enum {name}");
+    }
+    let parser = match field.kind {
+        Kind::Bool => "ParseBool",
+        Kind::Uint32 | Kind::Uint64 | Kind::Fixed32 | Kind::Fixed64 => "ParseUint",
+        _ => "ParseInt",
+    };
+    let digits = match (parser, text.strip_prefix('-')) {
+        ("ParseInt", Some(rest)) => rest,
+        _ => text,
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+    let cause = if is_number { "value out of range" } else { "invalid syntax" };
+    format!("strconv.{parser}: parsing {text:?}: {cause}")
 }
 
 /// A number, flag or enum value. Numbers may be in quotes.
@@ -387,7 +416,9 @@ pub(super) fn from_texts(
                 Special::Timestamp | Special::Duration => Value::String((*text).to_owned()),
                 _ => return Err(wrong("a message")),
             },
-            Kind::Bool => Value::Bool(go_bool(text).ok_or_else(|| wrong("not a flag"))?),
+            Kind::Bool => Value::Bool(go_bool(text).ok_or_else(|| {
+                wrong(&format!("strconv.ParseBool: parsing {text:?}: invalid syntax"))
+            })?),
             // A number names an enum value too.
             Kind::Enum(_) if text.parse::<i32>().is_ok() => {
                 Value::from(text.parse::<i32>().unwrap_or_default())
