@@ -157,12 +157,6 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// Names of images that were made here and not fetched from a registry.
-    #[must_use]
-    pub(crate) fn made(&self) -> &[&'static str] {
-        &self.made
-    }
-
     /// Takes the made images off an engine that is not our own again: there their names belong to the registry's.
     ///
     /// # Errors

@@ -4,12 +4,12 @@
 //! carries its owner label and touches no other: several providers, and the user's own containers,
 //! share one engine.
 //!
-//! - [`mod@names`]: labels and names; the record of what is wanted.
-//! - [`converge`]: apply and remove. - [`create`]: what a container is made of, and its walls.
-//! - [`look`]: inventory, list, status. - [`images`]: pulling. - [`streams`]: logs, exec, events.
-//! - [`firewall`]: keeps tenants off the host's own services. - [`redirect`]: `as` ports inside a lease.
+//! - `names`: labels and names; the record of what is wanted.
+//! - `converge`: apply and remove. - `create`: what a container is made of, and its walls.
+//! - `look`: inventory, list, status. - `images`: pulling. - `streams`: logs, exec, events.
+//! - [`firewall`]: keeps tenants off the host's own services. - `redirect`: `as` ports inside a lease.
 //!
-//! Limits of one engine, known and kept: the size of a writable layer is enforced by measuring ([`evict`]); that of
+//! Limits of one engine, known and kept: the size of a writable layer is enforced by measuring (`evict`); that of
 //! a persistent volume is booked but not enforced, which needs a file system with project quotas; a port of
 //! the host leads to replica 0 of its service; no leased IPs.
 //! The ingress goes to containers by their addresses, so the engine must be on this machine, and not rootless or

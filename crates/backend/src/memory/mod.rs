@@ -1,7 +1,7 @@
 //! A machine room in a map: deterministic, without clock or disk, for tests and simulations.
 //!
 //! It keeps the same promises as `docker/` (one contract suite checks both). Containers run a toy shell
-//! ([`shell`]) so that logs, exit codes and files behave; time does not pass by itself. Faults are injected
+//! (`shell`) so that logs, exit codes and files behave; time does not pass by itself. Faults are injected
 //! by [`Memory::fail_next`] and [`Memory::crash`].
 
 mod shell;
