@@ -51,7 +51,10 @@ impl Module for Provider {
     }
 }
 
-const RECORDS: Map<Prefixed, Record> = Map::new(Provider::NAME, &[0x01]);
+const PREFIX: u8 = 0x01;
+const RECORDS: Map<Prefixed, Record> = Map::new(Provider::NAME, &[PREFIX]);
+/// The same records by their whole keys in the store, which are the page keys of the list.
+const PAGES: Map<(u8, Prefixed), Record> = Map::new(Provider::NAME, &[]);
 
 fn key(owner: &Address) -> Prefixed {
     Prefixed(owner.as_bytes().to_vec())
@@ -160,7 +163,7 @@ pub fn remove(cx: &mut Ctx, owner: &Address) -> Result {
 
 fn providers(view: &View, request: QueryProvidersRequest) -> Result<QueryProvidersResponse> {
     let (providers, page) =
-        paginate(view, RECORDS.walk(), request.pagination, |_, record| Ok(Some(record)))
+        paginate(view, PAGES.walk(), request.pagination, |_, record| Ok(Some(record)))
             .map_err(internal)?;
     Ok(QueryProvidersResponse { providers, pagination: Some(page) })
 }
