@@ -6,7 +6,14 @@ mod common;
 use std::time::Duration;
 
 use common::{Toy, log, network, reach};
-use consensus::Handle;
+use consensus::{
+    EvidenceError, Handle,
+    core::{
+        evidence,
+        validators::{Change, ValidatorSet},
+        vote::{BlockId, VoteKind, sign_bytes},
+    },
+};
 use prost::Message;
 use tendermint_light_client_verifier::{
     ProdVerifier, Verdict, Verifier as _,
@@ -24,7 +31,13 @@ async fn four_validators_decide_the_same_blocks_and_light_clients_follow() {
     log();
     let home = tempfile::tempdir().unwrap();
     let mut nodes = network(home.path(), &[10, 20, 30, 40], BLOCK_TIME).await;
-    reach(&nodes[0].0, 2).await;
+    for (node, _) in &nodes {
+        reach(node, 2).await;
+    }
+
+    // Evidence given to one node enters a block that the others check.
+    let evidence = double_vote(&nodes[1].0, &[10, 20, 30, 40]);
+    assert_eq!(nodes[1].0.submit_evidence(&evidence).unwrap(), Ok(()));
 
     // A transaction given to one node is told to the others, and every node executes it.
     let answer = nodes[3].0.submit_tx("a=1".into()).await.unwrap();
@@ -54,6 +67,12 @@ async fn four_validators_decide_the_same_blocks_and_light_clients_follow() {
         signatures += commit.signatures.iter().filter(|it| it.block_id_flag == 2).count();
     }
     assert_eq!(nodes[2].1.get("a").as_deref(), Some("1"));
+    let reports = nodes[3].1.misbehavior();
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0].validator.address, common::key(0).address());
+    assert_eq!((reports[0].validator.power, reports[0].total_voting_power), (10, 100));
+    let again = nodes[2].0.submit_evidence(&evidence).unwrap();
+    assert_eq!(again, Err(EvidenceError::Committed));
     assert_eq!(nodes[2].0.validators(10).unwrap().unwrap().total_voting_power, 125);
     // Two or three signatures are a quorum here. The target time lets the others in too.
     assert!(signatures * 4 > entries * 3, "{signatures} of {entries} signatures");
@@ -85,39 +104,27 @@ async fn four_validators_decide_the_same_blocks_and_light_clients_follow() {
     back.shutdown().await.unwrap();
 }
 
-/// Somebody runs one validator's key twice. Both sign for the same heights, and sooner or later
-/// not for the same block: the others notice, put it into a block, and tell the application.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_validator_that_signs_twice_is_reported_to_the_application() {
-    log();
-    let home = tempfile::tempdir().unwrap();
-    let nodes = network(home.path(), &[10, 10, 10, 10], Duration::from_millis(500)).await;
-    let mut config = common::config(&home.path().join("twin"), 0);
-    config.persistent_peers =
-        nodes.iter().map(|(it, _)| it.identity().listen_addr.clone()).collect();
-    config.block_time = Duration::from_millis(500);
-    let doc = nodes[0].0.genesis().clone();
-    let twin = consensus::start(config, doc, Toy::new()).await.unwrap();
-    let told = async {
-        while nodes[1].1.misbehavior().is_empty() {
-            // Different transactions, so that the two propose different blocks.
-            for (node, name) in [(&nodes[0].0, "a"), (&twin, "b")] {
-                let _ = node.submit_tx(format!("{name}{}=1", node.height()).into()).await;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+/// Two precommits of validator 0 for different blocks of height 2.
+fn double_vote(node: &Handle, powers: &[i64]) -> tm::Evidence {
+    let members: Vec<Change> = powers
+        .iter()
+        .zip(0_u8..)
+        .map(|(power, index)| Change { public_key: common::key(index).public_key(), power: *power })
+        .collect();
+    let set = ValidatorSet::new(&members).unwrap();
+    let key = common::key(0);
+    let vote = |hash: u8| {
+        let block_id = Some(BlockId { hash: [hash; 32], parts_total: 1, parts_hash: [hash; 32] });
+        let time_nanos = 1_700_000_000_000_000_000;
+        let time = consensus::core::time::from_nanos(time_nanos);
+        let message = sign_bytes("toy-1", VoteKind::Precommit, 2, 0, block_id.as_ref(), time);
+        let signature = key.sign(&message);
+        let kind = VoteKind::Precommit;
+        evidence::SignedVote { kind, height: 2, round: 0, block_id, time_nanos, signature }
     };
-    tokio::time::timeout(Duration::from_secs(120), told).await.unwrap();
-    let report = nodes[1].1.misbehavior().remove(0);
-    assert_eq!(report.validator.address, common::key(0).address());
-    assert_eq!((report.validator.power, report.total_voting_power), (10, 40));
-    let height = u64::try_from(report.height).unwrap();
-    let block = nodes[1].0.block_meta(height).unwrap().unwrap();
-    assert_eq!(block.header.time, report.time);
-    for (node, _) in nodes {
-        node.shutdown().await.unwrap();
-    }
-    twin.shutdown().await.unwrap();
+    let time = node.block_meta(2).unwrap().unwrap().header.time;
+    let item = evidence::duplicate_vote(&vote(1), &vote(2), &key.address(), &set, time).unwrap();
+    tm::Evidence { sum: Some(tm::evidence::Sum::DuplicateVoteEvidence(item)) }
 }
 
 /// What a 07-tendermint client of another chain would do with our headers, one by one and in
