@@ -28,10 +28,27 @@ pub(super) fn deduct(cx: &mut Ctx, tx: &Tx, stage: Stage) -> Result {
         })?;
         bank::send_to_module(cx, &payer, auth::FEE_COLLECTOR, &coins)
             .map_err(|fault| Sdk::InsufficientFunds.wrap(fault))?;
+    } else if stage == Stage::Simulate {
+        foresee(cx, &payer)?;
     }
     let (fee, payer) = (coins_text(&fee.amount), payer.to_string());
     cx.emit_plain("tx", [("fee", &*fee), ("fee_payer", &payer)]);
     Ok(())
+}
+
+/// What a fee adds to the size of a transaction that was simulated without one: amount, denomination,
+/// gas limit.
+const FEE_BYTES: u64 = 64;
+
+/// Clients simulate without a fee and then send with one. The gas that charging it takes is counted
+/// here, or a limit taken from the simulation would be too low; nothing is moved.
+fn foresee(cx: &mut Ctx, payer: &Address) -> Result {
+    let per_byte = cx.without_gas(|cx| auth::params(cx))?.tx_size_cost_per_byte;
+    cx.consume_gas(FEE_BYTES.saturating_mul(per_byte), "txSize")?;
+    let held = cx.without_gas(|cx| bank::spendable(cx, payer))?;
+    let Some(coin) = held.iter().next() else { return Ok(()) };
+    let least = Coins::new([Coin::new(coin.denom.clone(), Int::from(1u64))])?;
+    cx.rehearse(|cx| bank::send_to_module(cx, payer, auth::FEE_COLLECTOR, &least))
 }
 
 /// Who is charged. Nobody can grant fees yet, so a granter other than the payer is refused as one

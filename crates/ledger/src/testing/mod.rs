@@ -1,11 +1,17 @@
 //! Tests without a node: a context in memory, and a chain that runs modules block by block and
 //! takes messages without signatures or fees.
 
+mod node;
+mod signer;
+
 use std::sync::Arc;
 
 use prost::{Message, Name};
 use prost_types::{Any, Timestamp};
 use types::wire::tendermint::abci::Event;
+
+pub use node::Node;
+pub use signer::Signer;
 
 use crate::{
     Base, Block, Ctx, Fault, MemoryBase, Result, Runtime, View,
