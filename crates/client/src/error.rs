@@ -201,7 +201,7 @@ impl Error {
                 "send it again; the first one can no longer take effect".to_owned()
             }
             Error::NotIncluded { hash, .. } => format!(
-                "do not send it again blindly: ask `haggle query tx {hash}` whether it got in"
+                "do not send it again blindly: ask `haggle query tx get-tx --hash {hash}` whether it got in"
             ),
             Error::Halted { .. } => {
                 "ask the operator of the network, or look at the node's log".to_owned()

@@ -14,7 +14,7 @@ pub fn of_code(codespace: &str, code: u32) -> Option<&'static str> {
         ("sdk", 11) => "raise --gas or --gas-adjustment",
         ("sdk", 13) => "raise --gas-price",
         ("sdk", 19) => {
-            "this very transaction is already waiting; look for it with `haggle query tx`"
+            "this very transaction is already waiting; look for it with `haggle query tx get-tx`"
         }
         ("sdk", 20) => "the node is busy; try again in a few blocks",
         ("sdk", 30 | 42) => "the transaction came too late; send it again",

@@ -111,6 +111,10 @@ pub(super) fn json(
                         }
                     }
                 }
+                // The chain wants coins sorted by denomination.
+                if flag.form == Form::Coin {
+                    list.sort_by(|a, b| a["denom"].as_str().cmp(&b["denom"].as_str()));
+                }
                 Value::Array(list)
             }
             (false, Some(value)) => value,
@@ -322,13 +326,13 @@ mod tests {
     }
 
     #[test]
-    fn coins_are_written_short_and_lists_of_them_with_commas() {
+    fn coins_are_written_short_and_lists_of_them_with_commas_in_any_order() {
         let json = parse(
             "cosmos.bank.v1beta1.MsgSend",
             &["--to-address", "akash1y", "--amount", "5uakt,7uact", "--amount", "1uusdc"],
         );
         let expected = serde_json::json!({ "to_address": "akash1y", "amount": [
-            { "denom": "uakt", "amount": "5" }, { "denom": "uact", "amount": "7" },
+            { "denom": "uact", "amount": "7" }, { "denom": "uakt", "amount": "5" },
             { "denom": "uusdc", "amount": "1" },
         ]});
         assert_eq!(json.expect("good"), expected);
