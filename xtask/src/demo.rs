@@ -209,7 +209,7 @@ impl Market {
         start.args(listen);
         let mut node = Service::start("the node", start, self.home.join("log/node.log"))?;
         let log = node.log().to_owned();
-        let endpoints = node.wait_for("endpoints", Duration::from_secs(60), || first_json(&log))?;
+        let endpoints = node.wait_for("endpoints", Duration::from_secs(60), || first_json(&log, "rpc"))?;
         self.rpc = text(&endpoints, "rpc");
         self.services.push(node);
         self.wait_for_height(2)?;
@@ -223,18 +223,19 @@ impl Market {
     }
 
     fn join(&mut self, seller: &Seller, engine: &DockerHost) -> Result<()> {
-        let (gateway, ingress) = (free_port()?, free_port()?);
+        let (gateway, grpc, ingress) = (free_port()?, free_port()?, free_port()?);
         let folder = self.home.join(seller.name);
         fs::create_dir_all(&folder)?;
         let file = folder.join("provider.toml");
-        fs::write(&file, seller.config(&self.rpc, gateway, ingress, &folder))?;
+        fs::write(&file, seller.config(&self.rpc, [gateway, grpc, ingress], &folder))?;
         let mut command = self.haggle(&["provider", "run", "--json", "--docker"]);
         command.arg(engine.endpoint()).arg("--config").arg(&file);
         command.env("HAGGLE_LOG", "provider=info,backend=warn");
         let log = self.home.join(format!("log/{}.log", seller.name));
         let mut service = Service::start(seller.name, command, log)?;
         let log = service.log().to_owned();
-        let ready = service.wait_for("provider", Duration::from_secs(60), || first_json(&log))?;
+        let ready =
+            service.wait_for("provider", Duration::from_secs(60), || first_json(&log, "provider"))?;
         say(&format!(
             "  {:<8} {:>3} % of the usual price, {:<8} {}",
             seller.name, seller.price, seller.region, seller.about
@@ -287,7 +288,7 @@ impl Market {
         }
 
         title(&format!("GET http://{host}/ through the provider's ingress"));
-        let lease = self.json(&["leases", "--dseq", &dseq])?;
+        let lease = self.json(&["leases", &dseq])?;
         let winner = self
             .sellers
             .iter()
@@ -341,7 +342,7 @@ impl Market {
     fn wait_for_withdrawal(&mut self, dseq: &str) -> Result<()> {
         let end = Instant::now() + Duration::from_secs(45);
         loop {
-            let lease = self.json(&["leases", "--dseq", dseq])?;
+            let lease = self.json(&["leases", dseq])?;
             if let Some(amount) = withdrawn(&lease) {
                 say(&format!("  withdrawn so far: {amount}"));
                 return Ok(());
@@ -412,7 +413,8 @@ impl Market {
 
 impl Seller {
     /// The provider's configuration file.
-    fn config(&self, rpc: &str, gateway: u16, ingress: u16, folder: &Path) -> String {
+    fn config(&self, rpc: &str, ports: [u16; 3], folder: &Path) -> String {
+        let [gateway, grpc, ingress] = ports;
         let per = |reference: f64| format!("{:.6}", reference * f64::from(self.price) / 100.0);
         let mut prices = String::new();
         for denom in ["uact", "uakt", "uusdc"] {
@@ -439,7 +441,8 @@ impl Seller {
              [attributes]\nregion = \"{}\"\nhost = \"{}\"\n{disks}\n\
              [capacity]\ncpu_milli = {}\nmemory = \"{}\"\nephemeral_storage = \"8Gi\"\n\
              persistent_storage = \"{}\"\n\n\
-             [gateway]\nlisten = \"127.0.0.1:{gateway}\"\n\n\
+             [gateway]\nlisten = \"127.0.0.1:{gateway}\"\n\
+             grpc_listen = \"127.0.0.1:{grpc}\"\n\n\
              [ingress]\nlisten = \"127.0.0.1:{ingress}\"\n\n\
              [timers]\nwithdrawal_period = \"5s\"\nfunds_interval = \"2s\"\n\
              reconcile_period = \"1s\"\nmonitor_healthcheck_period = \"2s\"\n\
@@ -549,10 +552,11 @@ fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// The first line of a log that is a JSON object.
-fn first_json(log: &Path) -> Option<Value> {
+/// The first line of a log that is a JSON object with this key.
+fn first_json(log: &Path, key: &str) -> Option<Value> {
     let text = fs::read_to_string(log).ok()?;
-    text.lines().filter(|it| it.starts_with('{')).find_map(|it| serde_json::from_str(it).ok())
+    let objects = text.lines().filter(|it| it.starts_with('{'));
+    objects.filter_map(|it| serde_json::from_str::<Value>(it).ok()).find(|it| it.get(key).is_some())
 }
 
 fn size(path: &Path) -> u64 {

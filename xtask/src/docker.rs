@@ -406,6 +406,7 @@ impl Own {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
+        self.unmount();
         if !self.others_run() {
             self.clean_firewall("iptables", "firewall.before");
             self.clean_firewall("ip6tables", "firewall6.before");
@@ -454,6 +455,20 @@ impl Own {
             }
         }
         run(&["-P", "FORWARD", &forward_policy(&before)]);
+    }
+
+    /// What an engine mounts over its folders and may leave: nobody could delete `target` otherwise.
+    fn unmount(&self) {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let paths = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+        let inside = |path: &&str| {
+            Path::new(path).starts_with(&self.dir) || Path::new(path).starts_with(&self.run)
+        };
+        // The last one mounted lies on top.
+        let paths: Vec<&str> = paths.filter(inside).collect();
+        for path in paths.into_iter().rev() {
+            let _ = Command::new("umount").arg(path).stderr(Stdio::null()).status();
+        }
     }
 
     /// Bridges of leases that an engine left when it was killed; they are named like no other interface.
