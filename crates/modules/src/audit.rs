@@ -46,8 +46,7 @@ impl Module for Audit {
     }
 
     fn export(view: &View) -> Result<GenesisState> {
-        let providers =
-            RECORDS.iter(view).map(|it| it.map(|(id, found)| show(&id, found)));
+        let providers = RECORDS.iter(view).map(|it| it.map(|(id, found)| show(&id, found)));
         Ok(GenesisState { providers: providers.collect::<Result<_>>()? })
     }
 }

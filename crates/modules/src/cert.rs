@@ -39,7 +39,8 @@ impl Module for Cert {
 
     fn init(cx: &mut Ctx, genesis: GenesisState) -> Result {
         for it in genesis.certificates {
-            let owner: Address = it.owner.parse().map_err(|_| Fault::from(Error::InvalidAddress))?;
+            let owner: Address =
+                it.owner.parse().map_err(|_| Fault::from(Error::InvalidAddress))?;
             let state = State::try_from(it.certificate.state).unwrap_or_default();
             if state == State::Invalid {
                 return Err(Error::InvalidState.into());
@@ -222,10 +223,8 @@ fn verify(owner: &Address, cert: &[u8], pubkey: &[u8]) -> Result<Serial> {
         return Err(bad_cert("invalid certificate signature"));
     }
     let name = parsed.subject().iter_common_name().last().and_then(|it| it.as_str().ok());
-    let named: Address = name
-        .unwrap_or_default()
-        .parse()
-        .map_err(|it| Error::InvalidCertificateValue.wrap(it))?;
+    let named: Address =
+        name.unwrap_or_default().parse().map_err(|it| Error::InvalidCertificateValue.wrap(it))?;
     if named != *owner {
         return Err(bad_cert("CommonName does not match owner"));
     }
@@ -251,8 +250,7 @@ fn certificates(
     let states = paging::states(&all, &filter.state, |it| State::from_str_name(it).map(i32::from))?;
     let mut under = Vec::new();
     if !filter.owner.is_empty() {
-        let owner: Address =
-            filter.owner.parse().map_err(|it| Fault::internal(format!("{it}")))?;
+        let owner: Address = filter.owner.parse().map_err(|it| Fault::internal(format!("{it}")))?;
         Prefixed(owner.into_bytes()).write(&mut under);
         if !filter.serial.is_empty() {
             Prefixed(Serial::parse(&filter.serial)?.0).write(&mut under);

@@ -5,13 +5,15 @@
 
 use std::collections::VecDeque;
 
-use ledger::{
-    Codec, DEFAULT_LIMIT, Fault, Index, Indexed, Key, Map, Result, StateKey, View,
-};
+use ledger::{Codec, DEFAULT_LIMIT, Fault, Index, Indexed, Key, Map, Result, StateKey, View};
 use types::wire::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 
 /// The states to walk: all, or the one that was asked for by name.
-pub(crate) fn states(all: &[u8], named: &str, number: impl Fn(&str) -> Option<i32>) -> Result<Vec<u8>> {
+pub(crate) fn states(
+    all: &[u8],
+    named: &str,
+    number: impl Fn(&str) -> Option<i32>,
+) -> Result<Vec<u8>> {
     if named.is_empty() {
         return Ok(all.to_vec());
     }

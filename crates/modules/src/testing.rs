@@ -115,7 +115,13 @@ impl World {
         self.run(&new_deployment(dseq, deposit, &[price]))
     }
 
-    pub(crate) fn bid(&mut self, name: u8, group: &GroupId, oseq: u32, price: &str) -> Result<Vec<Event>> {
+    pub(crate) fn bid(
+        &mut self,
+        name: u8,
+        group: &GroupId,
+        oseq: u32,
+        price: &str,
+    ) -> Result<Vec<Event>> {
         self.run(&new_bid(name, group, oseq, price))
     }
 
@@ -153,7 +159,13 @@ impl World {
         self.run(&MsgLeaseStartReclaim { id: id.into(), reason })
     }
 
-    pub(crate) fn top_up(&mut self, dseq: u64, from: u8, amount: u64, denom: &str) -> Result<Vec<Event>> {
+    pub(crate) fn top_up(
+        &mut self,
+        dseq: u64,
+        from: u8,
+        amount: u64,
+        denom: &str,
+    ) -> Result<Vec<Event>> {
         let id = escrow::AccountId::Deployment(deployment(dseq));
         self.run(&MsgAccountDeposit {
             signer: who(from).to_string(),

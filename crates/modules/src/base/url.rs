@@ -95,7 +95,8 @@ fn host(authority: &str) -> Result<&str, &'static str> {
     }
     // Only bytes beyond ASCII may be written as an escape in a host name (and the zone's sign).
     let foreign = host.split('%').skip(1).all(|it| {
-        it.starts_with("25") || it.bytes().next().is_some_and(|hex| !hex.is_ascii_digit() || hex >= b'8')
+        it.starts_with("25")
+            || it.bytes().next().is_some_and(|hex| !hex.is_ascii_digit() || hex >= b'8')
     });
     if !foreign {
         return Err("invalid URL escape in host name");
@@ -134,8 +135,16 @@ mod tests {
     #[test]
     fn what_is_no_url() {
         for text in [
-            "https://a b", ":x", "a b:c", "https://h:port", "https://[::1", "1:2", "https://h%41",
-            "https://h/%4", "https://u^@h", "a\u{7f}b",
+            "https://a b",
+            ":x",
+            "a b:c",
+            "https://h:port",
+            "https://[::1",
+            "1:2",
+            "https://h%41",
+            "https://h/%4",
+            "https://u^@h",
+            "a\u{7f}b",
         ] {
             assert!(Url::parse(text).is_err(), "{text:?}");
         }

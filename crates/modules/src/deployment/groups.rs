@@ -72,9 +72,8 @@ fn within((low, high): (u64, u64), value: u64, what: &str, shown: (u64, u64)) ->
 
 /// Keeps the code of the attribute rule that is broken.
 fn valid_attributes(list: &[Attribute], what: &str) -> Result {
-    attributes::validate(list, Keys::Wildcard).map_err(|it: Fault| {
-        it.context(format_args!("error: invalid {what} attributes"))
-    })
+    attributes::validate(list, Keys::Wildcard)
+        .map_err(|it: Fault| it.context(format_args!("error: invalid {what} attributes")))
 }
 
 fn validate_unit(unit: &Resources) -> Result {
@@ -176,10 +175,9 @@ pub fn price(spec: &GroupSpec) -> Result<Option<DecCoin>> {
         let price = DecCoin::try_from(&unit.price).map_err(money)?;
         let amount = price.amount.mul_int(u64::from(unit.count)).map_err(number)?;
         sum = Some(match sum {
-            Some(so_far) => DecCoin {
-                amount: so_far.amount.add(amount).map_err(number)?,
-                denom: so_far.denom,
-            },
+            Some(so_far) => {
+                DecCoin { amount: so_far.amount.add(amount).map_err(number)?, denom: so_far.denom }
+            }
             None => DecCoin { denom: price.denom, amount },
         });
     }

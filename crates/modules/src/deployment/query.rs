@@ -56,11 +56,8 @@ pub(super) fn deployments(
     let (deployments, page) = if first_page && !filters.owner.is_empty() && filters.dseq != 0 {
         LIST.single(view, &(filters.owner.clone(), filters.dseq), &states, pick)?
     } else {
-        let way = if filters.owner.is_empty() {
-            Way::States
-        } else {
-            Way::Owner(filters.owner.clone())
-        };
+        let way =
+            if filters.owner.is_empty() { Way::States } else { Way::Owner(filters.owner.clone()) };
         let state_given = !filters.state.is_empty();
         LIST.page(view, Asked { way, states, state_given, page: request.pagination }, pick)?
     };

@@ -101,6 +101,11 @@ pub fn deposit(cx: &mut Ctx, id: &AccountId, deposits: Vec<Deposit>) -> Result {
     if was == State::Closed {
         return Err(Error::AccountClosed.into());
     }
+    let debt = account.funds.first().filter(|it| it.amount.is_negative());
+    if debt.is_some_and(|debt| deposits.iter().any(|it| it.balance.denom != debt.denom)) {
+        // It could pay no debt and would go back at once (D-15).
+        return Err(Error::InvalidDenomination.into());
+    }
     add_deposits(cx, &mut account, deposits)?;
     if was == State::Open {
         return store_account(cx, &account, Some(was));
@@ -251,9 +256,10 @@ fn settle(cx: &mut Ctx, account: &mut Account) -> Result<(Vec<Payment>, bool)> {
 pub(super) fn charge(account: &mut Account, payments: &mut [Payment], height: i64) -> Result<bool> {
     let mut blocks = 0;
     if account.state != State::Overdrawn {
-        blocks = height.checked_sub(account.settled_at).filter(|it| *it >= 0).ok_or_else(|| {
-            Error::InvalidSettlement.wrap("settled at a later height")
-        })?;
+        blocks = height
+            .checked_sub(account.settled_at)
+            .filter(|it| *it >= 0)
+            .ok_or_else(|| Error::InvalidSettlement.wrap("settled at a later height"))?;
         account.settled_at = height;
     }
     let mut short = false;

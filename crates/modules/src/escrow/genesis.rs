@@ -28,14 +28,16 @@ pub(super) fn init(cx: &mut Ctx, genesis: &GenesisState) -> Result {
     let mut seen = BTreeSet::new();
     for payment in &genesis.payments {
         let payment = Payment::parse(lease_of(&payment.id)?, &payment.state)?;
-        let refuse = |why: &str| Err(Error::InvalidPayment.wrap(format_args!("{}: {why}", payment.id)));
+        let refuse =
+            |why: &str| Err(Error::InvalidPayment.wrap(format_args!("{}: {why}", payment.id)));
         if !seen.insert(payment.id.clone()) {
             return Err(Error::PaymentExists.wrap(&payment.id));
         }
         if payment.rate <= Dec::ZERO {
             return refuse("rate is zero");
         }
-        let Some(account) = find_account(cx, &AccountId::Deployment(payment.id.deployment()))? else {
+        let Some(account) = find_account(cx, &AccountId::Deployment(payment.id.deployment()))?
+        else {
             return refuse("no account");
         };
         if payment.state != State::Closed && payment.state != account.state {

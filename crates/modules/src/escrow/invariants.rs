@@ -99,8 +99,8 @@ fn payments_have_accounts(view: &View) -> Result {
         let (place, state) = entry?;
         let payment = Payment::at(&place, &state);
         let account = find_account(view, &AccountId::Deployment(payment.id.deployment()))?;
-        let agrees = account
-            .is_some_and(|it| payment.state == State::Closed || payment.state == it.state);
+        let agrees =
+            account.is_some_and(|it| payment.state == State::Closed || payment.state == it.state);
         holds!(agrees, "{} is {:?}, its account is not", payment.id, payment.state)?;
     }
     Ok(())

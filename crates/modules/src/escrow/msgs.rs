@@ -1,10 +1,7 @@
 //! The one message of this chapter (chain.md 6.11).
 
 use ledger::{Ctx, Result, Sdk};
-use types::{
-    Address, Int,
-    wire::akash::escrow::v1::MsgAccountDeposit,
-};
+use types::{Address, Int, wire::akash::escrow::v1::MsgAccountDeposit};
 
 use super::{AccountId, Error, calls};
 use crate::base::{self, number};

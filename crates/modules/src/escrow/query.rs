@@ -10,11 +10,16 @@ use types::wire::akash::escrow::{
 
 use super::{
     Error,
-    state::{ACCOUNTS, ACCOUNTS_ROOT, Account, PAYMENTS, PAYMENTS_ROOT, Payment, Place, STATES, byte},
+    state::{
+        ACCOUNTS, ACCOUNTS_ROOT, Account, PAYMENTS, PAYMENTS_ROOT, Payment, Place, STATES, byte,
+    },
 };
 use crate::paging;
 
-pub(super) fn accounts(view: &View, request: QueryAccountsRequest) -> Result<QueryAccountsResponse> {
+pub(super) fn accounts(
+    view: &View,
+    request: QueryAccountsRequest,
+) -> Result<QueryAccountsResponse> {
     let (accounts, page) = paging::by_prefix(
         view,
         (ACCOUNTS_ROOT, &ACCOUNTS),
@@ -27,7 +32,10 @@ pub(super) fn accounts(view: &View, request: QueryAccountsRequest) -> Result<Que
     Ok(QueryAccountsResponse { accounts, pagination: Some(page) })
 }
 
-pub(super) fn payments(view: &View, request: QueryPaymentsRequest) -> Result<QueryPaymentsResponse> {
+pub(super) fn payments(
+    view: &View,
+    request: QueryPaymentsRequest,
+) -> Result<QueryPaymentsResponse> {
     let (payments, page) = paging::by_prefix(
         view,
         (PAYMENTS_ROOT, &PAYMENTS),

@@ -57,7 +57,8 @@ impl TryFrom<&WireAccountId> for AccountId {
     fn try_from(id: &WireAccountId) -> Result<Self> {
         let parts: Vec<&str> = id.xid.split('/').collect();
         let address = |name: &str, text: &str| -> Result<Address> {
-            text.parse().map_err(|it| Error::InvalidId.wrap(format_args!("invalid xid/{name}: {it}")))
+            text.parse()
+                .map_err(|it| Error::InvalidId.wrap(format_args!("invalid xid/{name}: {it}")))
         };
         match (Scope::try_from(id.scope), parts.as_slice()) {
             (Ok(Scope::Deployment), [owner, dseq]) => {
@@ -72,7 +73,9 @@ impl TryFrom<&WireAccountId> for AccountId {
                 provider: address("provider", provider)?,
                 bseq: 0,
             })),
-            (Ok(Scope::Deployment | Scope::Bid), _) => Err(Error::InvalidId.wrap("invalid xid format")),
+            (Ok(Scope::Deployment | Scope::Bid), _) => {
+                Err(Error::InvalidId.wrap("invalid xid format"))
+            }
             _ => Err(Error::InvalidId.wrap("invalid scope")),
         }
     }
@@ -102,10 +105,8 @@ fn wire_payment_id(id: &LeaseId) -> WirePaymentId {
 /// The lease that a payment pays; `escrow/12` when it is none.
 pub(super) fn lease_of(id: &WirePaymentId) -> Result<LeaseId> {
     match AccountId::try_from(&id.aid)? {
-        AccountId::Deployment(deployment) => {
-            lease_from_text(&format!("{deployment}/{}", id.xid))
-                .ok_or_else(|| Error::InvalidId.wrap("invalid xid format"))
-        }
+        AccountId::Deployment(deployment) => lease_from_text(&format!("{deployment}/{}", id.xid))
+            .ok_or_else(|| Error::InvalidId.wrap("invalid xid format")),
         AccountId::Bid(_) => Err(Error::InvalidId.wrap("invalid scope")),
     }
 }
@@ -277,7 +278,10 @@ impl Account {
 
     pub(super) fn parse(id: AccountId, state: &AccountState) -> Result<Self> {
         let amount = |denom: &str, amount: &str| -> Result<DecCoin> {
-            Ok(DecCoin { denom: denom.to_owned(), amount: Dec::from_wire_or_zero(amount).map_err(number)? })
+            Ok(DecCoin {
+                denom: denom.to_owned(),
+                amount: Dec::from_wire_or_zero(amount).map_err(number)?,
+            })
         };
         let coins = |list: &[coin::DecCoin]| -> Result<Vec<DecCoin>> {
             list.iter().map(|it| amount(&it.denom, &it.amount)).collect()
@@ -288,7 +292,11 @@ impl Account {
             state: known_state(state.state)?,
             transferred: coins(&state.transferred)?,
             settled_at: state.settled_at,
-            funds: state.funds.iter().map(|it| amount(&it.denom, &it.amount)).collect::<Result<_>>()?,
+            funds: state
+                .funds
+                .iter()
+                .map(|it| amount(&it.denom, &it.amount))
+                .collect::<Result<_>>()?,
             deposits: state
                 .deposits
                 .iter()
@@ -365,7 +373,8 @@ impl Payment {
     }
 
     fn write(&self) -> PaymentState {
-        let coin = |amount: Dec| coin::DecCoin { denom: self.denom.clone(), amount: amount.to_wire() };
+        let coin =
+            |amount: Dec| coin::DecCoin { denom: self.denom.clone(), amount: amount.to_wire() };
         PaymentState {
             owner: self.owner.to_string(),
             state: self.state.into(),

@@ -1,10 +1,7 @@
 //! The worked examples of chain.md 21 that escrow decides alone, and random sessions against a
 //! model that is written from the rules and shares no code with the chapter.
 
-use ledger::{
-    Admission, Claim, Result, Stage, Tx, View,
-    testing::Chain,
-};
+use ledger::{Admission, Claim, Result, Stage, Tx, View, testing::Chain};
 use serde_json::json;
 use types::{
     Address, Coin, Dec, DecCoin, DeploymentId, Int, LeaseId,
@@ -64,7 +61,8 @@ impl World {
     fn new() -> Self {
         let balances: Vec<_> = [TENANT, FRIEND, OTHER]
             .map(|name| {
-                let coins = ["uact", "uakt"].map(|it| json!({ "denom": it, "amount": RICH.to_string() }));
+                let coins =
+                    ["uact", "uakt"].map(|it| json!({ "denom": it, "amount": RICH.to_string() }));
                 json!({ "address": who(name).to_string(), "coins": coins })
             })
             .into();
@@ -215,27 +213,36 @@ fn example_21_2_an_overdraft_is_paid_by_two_top_ups_and_the_rest_returns() {
 }
 
 #[test]
+fn a_debt_is_paid_in_its_own_denomination() {
+    let mut world = overdrawn();
+    assert_eq!(world.top_up(1, FRIEND, 10, "uakt").unwrap_err().code(), 5);
+    assert_eq!(world.balance(FRIEND, "uakt"), RICH);
+}
+
+#[test]
 fn example_21_3_two_payments_are_served_in_the_order_of_their_keys() {
-    let check = |deposit: u64, rates: [&str; 2], blocks: usize, expected: (State, i64, [i64; 3])| {
-        let mut world = World::new();
-        world.open(1, deposit);
-        world.pay(1, 1, PROVIDER, rates[0]).unwrap();
-        world.pay(1, 2, PROVIDER + 1, rates[1]).unwrap();
-        world.blocks(blocks);
-        world.withdraw(1, 1, PROVIDER).unwrap();
-        let (state, funds, [first, second, owed]) = expected;
-        let account = world.account(1);
-        assert_eq!((account.state, account.funds[0].amount), (state, Dec::from(funds)));
-        let earned = |payment: Payment| payment.balance.add(Dec::from_int(payment.withdrawn)).unwrap();
-        assert_eq!(earned(world.payment(1, 1, PROVIDER)), Dec::from(first));
-        assert_eq!(earned(world.payment(1, 2, PROVIDER + 1)), Dec::from(second));
-        assert_eq!(world.payment(1, 2, PROVIDER + 1).unsettled, Dec::from(owed));
-        if state == State::Overdrawn {
-            // Both are paid out at once, also the one that got all it was owed.
-            assert_eq!(world.balance(PROVIDER + 1, "uact"), second);
-            assert_eq!(world.payment(1, 1, PROVIDER).state, State::Overdrawn);
-        }
-    };
+    let check =
+        |deposit: u64, rates: [&str; 2], blocks: usize, expected: (State, i64, [i64; 3])| {
+            let mut world = World::new();
+            world.open(1, deposit);
+            world.pay(1, 1, PROVIDER, rates[0]).unwrap();
+            world.pay(1, 2, PROVIDER + 1, rates[1]).unwrap();
+            world.blocks(blocks);
+            world.withdraw(1, 1, PROVIDER).unwrap();
+            let (state, funds, [first, second, owed]) = expected;
+            let account = world.account(1);
+            assert_eq!((account.state, account.funds[0].amount), (state, Dec::from(funds)));
+            let earned =
+                |payment: Payment| payment.balance.add(Dec::from_int(payment.withdrawn)).unwrap();
+            assert_eq!(earned(world.payment(1, 1, PROVIDER)), Dec::from(first));
+            assert_eq!(earned(world.payment(1, 2, PROVIDER + 1)), Dec::from(second));
+            assert_eq!(world.payment(1, 2, PROVIDER + 1).unsettled, Dec::from(owed));
+            if state == State::Overdrawn {
+                // Both are paid out at once, also the one that got all it was owed.
+                assert_eq!(world.balance(PROVIDER + 1, "uact"), second);
+                assert_eq!(world.payment(1, 1, PROVIDER).state, State::Overdrawn);
+            }
+        };
     check(100, ["1", "2"], 5, (State::Open, 85, [5, 10, 0]));
     check(100, ["10", "10"], 5, (State::Open, 0, [50, 50, 0]));
     check(200, ["10", "10"], 11, (State::Overdrawn, -20, [110, 90, 20]));
@@ -527,7 +534,8 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 }

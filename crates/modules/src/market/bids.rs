@@ -64,8 +64,7 @@ pub(super) fn create(cx: &mut Ctx, msg: MsgCreateBid) -> Result {
     if !matching::offer(&msg.resources_offer, &order.spec) {
         return Err(Error::CapabilitiesMismatch.into());
     }
-    let registered =
-        providers::attributes(cx, &id.provider)?.ok_or(Error::UnknownProvider)?;
+    let registered = providers::attributes(cx, &id.provider)?.ok_or(Error::UnknownProvider)?;
     if !matching::placement(cx, &order.spec.requirements, &id.provider, &registered)? {
         return Err(Error::AttributeMismatch.into());
     }

@@ -17,8 +17,7 @@ use super::state::{
     NO_FUNDS, OWNER, bids_of, close_bid, close_lease, close_order, find_lease, orders_of,
 };
 use crate::{
-    base,
-    deployment as deployments,
+    base, deployment as deployments,
     escrow::{self, Ended, Outcome},
 };
 

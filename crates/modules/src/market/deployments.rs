@@ -198,9 +198,7 @@ pub(super) fn check_delete_provider(msg: &MsgDeleteProvider) -> Result {
 
 fn owner_of(msg: &MsgDeleteProvider) -> Result<Address> {
     msg.owner.parse().map_err(|_| {
-        Sdk::InvalidAddress
-            .wrap("Invalid Provider Address: invalid address")
-            .context("MsgDelete")
+        Sdk::InvalidAddress.wrap("Invalid Provider Address: invalid address").context("MsgDelete")
     })
 }
 

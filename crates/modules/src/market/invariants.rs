@@ -42,8 +42,8 @@ fn indexes_match(view: &View) -> Result {
 fn accounts_agree(view: &View) -> Result {
     for order in ORDERS.values(view) {
         let id = OrderId::try_from(&order?.id).map_err(base::id)?.deployment();
-        let active = deployments::deployment_of(view, &id)?.state
-            == i32::from(deployment::State::Active);
+        let active =
+            deployments::deployment_of(view, &id)?.state == i32::from(deployment::State::Active);
         let open = account_state(view, &AccountId::Deployment(id.clone()))? == EscrowState::Open;
         holds!(active == open, "{id}: active is {active}, its account open is {open}")?;
     }

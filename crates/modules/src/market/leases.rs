@@ -58,9 +58,12 @@ pub(super) fn create(cx: &mut Ctx, msg: MsgCreateLease) -> Result {
         created_at: cx.height(),
         closed_on: 0,
         reason: 0,
-        reclamation: bid
-            .reclamation_window
-            .map(|window| Reclamation { window, started_at: 0, deadline: 0, reason: 0 }),
+        reclamation: bid.reclamation_window.map(|window| Reclamation {
+            window,
+            started_at: 0,
+            deadline: 0,
+            reason: 0,
+        }),
     };
     store_lease(cx, &lease)?;
     cx.emit(EventLeaseCreated { id: lease.id, price: lease.price });

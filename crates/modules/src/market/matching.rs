@@ -47,16 +47,17 @@ pub(super) fn placement(
 pub(super) fn capabilities(spec: &GroupSpec, registered: &[Attribute]) -> bool {
     let storage = storage_classes(registered);
     let gpus = gpu_models(registered);
-    spec.resources.iter().all(|unit| {
-        stores(&unit.resource, &storage) && computes(&unit.resource, &gpus)
-    })
+    spec.resources
+        .iter()
+        .all(|unit| stores(&unit.resource, &storage) && computes(&unit.resource, &gpus))
 }
 
 /// Every volume that names attributes has a storage class with all of them.
 fn stores(unit: &Resources, classes: &BTreeMap<&str, Vec<Attribute>>) -> bool {
-    unit.storage.iter().filter(|it| !it.attributes.is_empty()).all(|volume| {
-        classes.values().any(|offered| subset(&volume.attributes, offered))
-    })
+    unit.storage
+        .iter()
+        .filter(|it| !it.attributes.is_empty())
+        .all(|volume| classes.values().any(|offered| subset(&volume.attributes, offered)))
 }
 
 /// A unit with GPUs that names attributes finds at least one of them.
@@ -130,10 +131,8 @@ mod tests {
     fn a_gpu_needs_one_model_of_those_named() {
         let offered = list(&[("capabilities/gpu/vendor/nvidia/model/a100", "true")]);
         let check = |attributes: &[(&str, &str)], units: &str, expected: bool| {
-            let gpu = Gpu {
-                units: ResourceValue { val: units.into() },
-                attributes: list(attributes),
-            };
+            let gpu =
+                Gpu { units: ResourceValue { val: units.into() }, attributes: list(attributes) };
             let spec = spec(Resources { gpu: Some(gpu), ..Default::default() });
             assert_eq!(capabilities(&spec, &offered), expected, "{attributes:?}");
         };

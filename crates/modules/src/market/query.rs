@@ -8,10 +8,10 @@ use types::{
         market::{
             v1::{BidId as WireBidId, Lease, LeaseId as WireLeaseId, lease},
             v1beta5::{
-                Bid, Order, QueryBidRequest, QueryBidResponse, QueryBidsRequest,
-                QueryBidsResponse, QueryLeaseRequest, QueryLeaseResponse, QueryLeasesRequest,
-                QueryLeasesResponse, QueryOrderRequest, QueryOrderResponse, QueryOrdersRequest,
-                QueryOrdersResponse, bid, order,
+                Bid, Order, QueryBidRequest, QueryBidResponse, QueryBidsRequest, QueryBidsResponse,
+                QueryLeaseRequest, QueryLeaseResponse, QueryLeasesRequest, QueryLeasesResponse,
+                QueryOrderRequest, QueryOrderResponse, QueryOrdersRequest, QueryOrdersResponse,
+                bid, order,
             },
         },
     },
@@ -20,8 +20,8 @@ use types::{
 use super::{
     Error,
     state::{
-        BIDS, BIDS_BY_PROVIDER, BIDS_BY_STATE, BidKey, LEASES, LEASES_BY_PROVIDER,
-        LEASES_BY_STATE, ORDERS, ORDERS_BY_STATE, OrderKey, bid_key, byte, lease_key, order_key,
+        BIDS, BIDS_BY_PROVIDER, BIDS_BY_STATE, BidKey, LEASES, LEASES_BY_PROVIDER, LEASES_BY_STATE,
+        ORDERS, ORDERS_BY_STATE, OrderKey, bid_key, byte, lease_key, order_key,
     },
 };
 use crate::{
@@ -88,8 +88,7 @@ pub(super) fn orders(view: &View, request: QueryOrdersRequest) -> Result<QueryOr
         order::State::from_str_name(it).map(i32::from)
     })?;
     let wanted = (filters.owner.clone(), filters.dseq, filters.gseq, filters.oseq);
-    let whole =
-        !wanted.0.is_empty() && wanted.1 != 0 && wanted.2 != 0 && wanted.3 != 0;
+    let whole = !wanted.0.is_empty() && wanted.1 != 0 && wanted.2 != 0 && wanted.3 != 0;
     let first_page = request.pagination.as_ref().is_none_or(|it| it.key.is_empty());
     let pick = |key: OrderKey, order: Order| {
         let fit = fits(&wanted.0, &key.0)

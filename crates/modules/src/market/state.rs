@@ -43,11 +43,8 @@ static BIDS_BY_ORDER: Index<(OrderKey, u8), BidKey, Bid> =
     Index::new("market", &[0x12, 0x05], |(owner, dseq, gseq, oseq, ..), it| {
         ((owner.clone(), *dseq, *gseq, *oseq), byte(it.state))
     });
-pub(super) static BIDS: Indexed<BidKey, Bid> = Indexed::new(
-    "market",
-    &[0x12, 0x02],
-    &[&BIDS_BY_STATE, &BIDS_BY_PROVIDER, &BIDS_BY_ORDER],
-);
+pub(super) static BIDS: Indexed<BidKey, Bid> =
+    Indexed::new("market", &[0x12, 0x02], &[&BIDS_BY_STATE, &BIDS_BY_PROVIDER, &BIDS_BY_ORDER]);
 
 pub(super) static LEASES_BY_STATE: Index<u8, BidKey, Lease> =
     Index::new("market", &[0x13, 0x03], |_, it| byte(it.state));
@@ -107,9 +104,8 @@ fn no_row() -> Fault {
 
 /// Orders of a group in one state, by oseq.
 pub(super) fn orders_of(view: &View, group: &GroupId, state: order::State) -> Result<Vec<Order>> {
-    let keys: Vec<OrderKey> = ORDERS_BY_GROUP
-        .of(view, &(group_key(group), byte(state.into())))
-        .collect::<Result<_>>()?;
+    let keys: Vec<OrderKey> =
+        ORDERS_BY_GROUP.of(view, &(group_key(group), byte(state.into()))).collect::<Result<_>>()?;
     keys.iter().map(|it| ORDERS.get(view, it)?.ok_or_else(no_row)).collect()
 }
 
@@ -120,9 +116,8 @@ fn count_orders(view: &View, group: &GroupId, state: order::State) -> Result<u32
 
 /// Bids on an order in one state, by the text of their providers.
 pub(super) fn bids_of(view: &View, order: &wire::OrderId, state: bid::State) -> Result<Vec<Bid>> {
-    let keys: Vec<BidKey> = BIDS_BY_ORDER
-        .of(view, &(order_key(order), byte(state.into())))
-        .collect::<Result<_>>()?;
+    let keys: Vec<BidKey> =
+        BIDS_BY_ORDER.of(view, &(order_key(order), byte(state.into()))).collect::<Result<_>>()?;
     keys.iter().map(|it| BIDS.get(view, it)?.ok_or_else(no_row)).collect()
 }
 

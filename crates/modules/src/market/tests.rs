@@ -167,9 +167,11 @@ fn example_21_9_the_chosen_bid_wins_and_all_others_are_refunded() {
     refused(world.bid(P3, &group, 1, "100uakt"), "market", 22);
     let events = world.lease(&bid_of(1, 1, 1, P2)).unwrap();
     assert_eq!(kinds(&events), ["EventLeaseCreated"]);
-    for (provider, state, left) in
-        [(P1, bid::State::Lost, RICH), (P2, bid::State::Active, RICH - 500_000), (P3, bid::State::Lost, RICH)]
-    {
+    for (provider, state, left) in [
+        (P1, bid::State::Lost, RICH),
+        (P2, bid::State::Active, RICH - 500_000),
+        (P3, bid::State::Lost, RICH),
+    ] {
         assert_eq!(world.bid_of(&bid_of(1, 1, 1, provider)).bid.state, i32::from(state));
         assert_eq!(world.balance(provider, "uact"), left);
     }
@@ -423,13 +425,14 @@ fn the_default_genesis_prices_in_uact_alone() {
 fn stateless_checks_of_a_deployment_come_in_order() {
     let mut world = World::new();
     let base = new_deployment(1, 500_000, &["1uact"]);
-    let mut check = |change: &dyn Fn(&mut types::wire::akash::deployment::v1beta4::MsgCreateDeployment),
-                     space: &str,
-                     code: u32| {
-        let mut message = base.clone();
-        change(&mut message);
-        refused(world.run(&message), space, code);
-    };
+    let mut check =
+        |change: &dyn Fn(&mut types::wire::akash::deployment::v1beta4::MsgCreateDeployment),
+         space: &str,
+         code: u32| {
+            let mut message = base.clone();
+            change(&mut message);
+            refused(world.run(&message), space, code);
+        };
     check(&|it| it.id.dseq = 0, "sdk", 3);
     check(&|it| it.id.owner = "x".to_owned(), "sdk", 7);
     check(&|it| it.deposit.amount.denom = "1x".to_owned(), "sdk", 10);
@@ -501,7 +504,10 @@ fn a_deployment_is_shown_with_its_groups_and_its_account() {
     assert_eq!(shown.escrow_account.state.funds[0].amount, "5000000000000000000000000");
     let missing = QueryDeploymentRequest { id: deployment(2).into() };
     let fault = world.chain.query::<_, QueryDeploymentResponse>(path, &missing).unwrap_err();
-    assert_eq!(fault.grpc(), (Status::NotFound, "codespace deployment code 4: Deployment not found".into()));
+    assert_eq!(
+        fault.grpc(),
+        (Status::NotFound, "codespace deployment code 4: Deployment not found".into())
+    );
 }
 
 #[test]
