@@ -229,3 +229,89 @@ pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Write(u8, u8),
+        Delete(u8),
+        Checkpoint,
+        Keep,
+        Undo,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0u8..12, any::<u8>()).prop_map(|(key, value)| Step::Write(key, value)),
+            2 => (0u8..12).prop_map(Step::Delete),
+            1 => Just(Step::Checkpoint),
+            1 => Just(Step::Keep),
+            1 => Just(Step::Undo),
+        ];
+        prop::collection::vec(step, 0..80)
+    }
+
+    proptest! {
+        /// Against a model that copies the whole map at each checkpoint.
+        #[test]
+        fn an_overlay_reads_and_undoes_like_a_copied_map(steps in steps(), from in 0u8..12, to in 0u8..12) {
+            let rows: BTreeMap<Vec<u8>, Vec<u8>> =
+                (0..12u8).step_by(3).map(|it| (vec![it], vec![it])).collect();
+            let base = MemoryBase(BTreeMap::from([("s".to_owned(), rows.clone())]));
+            let mut state = State::new(Arc::new(base));
+            let mut model = rows;
+            let mut open = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Write(key, value) => {
+                        state.write("s", &[key], Some(vec![value]));
+                        model.insert(vec![key], vec![value]);
+                    }
+                    Step::Delete(key) => {
+                        state.write("s", &[key], None);
+                        model.remove([key].as_slice());
+                    }
+                    Step::Checkpoint => open.push((state.checkpoint(), model.clone())),
+                    Step::Keep => {
+                        if let Some((checkpoint, _)) = open.pop() {
+                            state.keep(checkpoint);
+                        }
+                    }
+                    Step::Undo => {
+                        if let Some((checkpoint, before)) = open.pop() {
+                            state.undo(checkpoint);
+                            model = before;
+                        }
+                    }
+                }
+            }
+            for key in 0..12u8 {
+                prop_assert_eq!(state.get("s", &[key]), model.get([key].as_slice()).cloned());
+                prop_assert_eq!(state.has("s", &[key]), model.contains_key([key].as_slice()));
+            }
+            let expected: Vec<Pair> = if from < to {
+                let range = model.range(vec![from]..vec![to]);
+                range.map(|(key, value)| (key.clone(), value.clone())).collect()
+            } else {
+                Vec::new()
+            };
+            let up: Vec<Pair> = state.range("s", &[from], Some(&[to]), false).collect();
+            let mut down: Vec<Pair> = state.range("s", &[from], Some(&[to]), true).collect();
+            down.reverse();
+            prop_assert_eq!(&up, &expected);
+            prop_assert_eq!(&down, &expected);
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_prefix_is_the_next_one() {
+        assert_eq!(prefix_end(&[1, 2]), Some(vec![1, 3]));
+        assert_eq!(prefix_end(&[1, 0xFF]), Some(vec![2]));
+        assert_eq!(prefix_end(&[0xFF]), None);
+    }
+}

@@ -396,3 +396,120 @@ impl Counter {
         self.0.set(cx, &value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use types::wire::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
+
+    use super::*;
+    use crate::{gas, page::paginate, testing};
+
+    static BY_PARITY: Index<u8, u64, u64> = Index::new("test", &[2], |_, value| parity(*value));
+    static ROWS: Indexed<u64, u64, Plain> = Indexed::new("test", &[1], &[&BY_PARITY]);
+    const PAIRS: Map<(String, u64), u64, Plain> = Map::new("test", &[3]);
+
+    fn parity(value: u64) -> u8 {
+        u8::from(value % 2 == 1)
+    }
+
+    #[test]
+    fn an_index_follows_every_write() {
+        let mut cx = testing::ctx();
+        for key in 0..6 {
+            ROWS.set(&mut cx, &key, &key).unwrap();
+        }
+        ROWS.set(&mut cx, &0, &1).unwrap();
+        ROWS.del(&mut cx, &3).unwrap();
+        let odd: Vec<u64> = BY_PARITY.of(&cx, &1u8).map(Result::unwrap).collect();
+        assert_eq!(odd, [0, 1, 5]);
+        ROWS.indexes_match(&cx).unwrap();
+        cx.delete("test", &BY_PARITY.entries.key(&(1, 5))).unwrap();
+        assert!(ROWS.indexes_match(&cx).is_err());
+    }
+
+    fn filled() -> Ctx {
+        let mut cx = testing::ctx();
+        for owner in ["a", "b"] {
+            for number in 0..5 {
+                PAIRS.set(&mut cx, &(owner.to_owned(), number), &number).unwrap();
+            }
+        }
+        cx
+    }
+
+    #[test]
+    fn walks_stay_under_their_first_part_and_start_where_they_are_told() {
+        let cx = filled();
+        let keys = |walk: Walk<(String, u64), u64, Plain>| -> Vec<u64> {
+            walk.iter(&cx).map(|it| it.unwrap().1).collect()
+        };
+        let under = || PAIRS.walk().under(&"b".to_owned());
+        assert_eq!(keys(under()), [0, 1, 2, 3, 4]);
+        assert_eq!(keys(under().rev()), [4, 3, 2, 1, 0]);
+        assert_eq!(keys(under().from(&("b".to_owned(), 3))), [3, 4]);
+        assert_eq!(keys(under().from(&("b".to_owned(), 3)).rev()), [3, 2, 1, 0]);
+    }
+
+    fn page(cx: &Ctx, request: PageRequest) -> (Vec<u64>, PageResponse) {
+        let walk = PAIRS.walk().under(&"a".to_owned());
+        paginate(cx, walk, Some(request), |_, value| Ok((value != 1).then_some(value))).unwrap()
+    }
+
+    #[test]
+    fn pages_follow_each_other_in_both_directions_and_count_only_what_is_picked() {
+        let cx = filled();
+        for (reverse, expected) in [(false, [0, 2, 3, 4]), (true, [4, 3, 2, 0])] {
+            let mut seen = Vec::new();
+            let mut key = Vec::new();
+            loop {
+                let request = PageRequest { key, limit: 3, reverse, ..PageRequest::default() };
+                let (items, next) = page(&cx, request);
+                seen.extend(items);
+                assert_eq!(next.total, 0);
+                if next.next_key.is_empty() {
+                    break;
+                }
+                key = next.next_key;
+            }
+            assert_eq!(seen, expected);
+        }
+        let (items, next) = page(&cx, PageRequest { offset: 1, limit: 2, ..Default::default() });
+        assert_eq!((items, next.total, next.next_key.is_empty()), (vec![2, 3], 0, false));
+        let (items, next) = page(&cx, PageRequest::default());
+        assert_eq!((items, next.total), (vec![0, 2, 3, 4], 4));
+        let both = PageRequest { key: vec![1], offset: 1, ..Default::default() };
+        let fault = paginate(&cx, PAIRS.walk(), Some(both), |_, it| Ok(Some(it))).unwrap_err();
+        assert_eq!(fault.grpc().1, "invalid request, either offset or key is expected, got both");
+    }
+
+    #[test]
+    fn state_access_costs_what_the_price_list_says() {
+        let mut cx = testing::ctx();
+        let used = |cx: &Ctx, before: u64| cx.gas().used() - before;
+        PAIRS.set(&mut cx, &("a".to_owned(), 1), &7).unwrap();
+        let bytes = 1 + 2 + 8 + 8;
+        assert_eq!(cx.gas().used(), gas::WRITE_FLAT + gas::WRITE_PER_BYTE * bytes);
+        let before = cx.gas().used();
+        PAIRS.get(&cx, &("a".to_owned(), 1)).unwrap();
+        assert_eq!(used(&cx, before), gas::READ_FLAT + gas::READ_PER_BYTE * bytes);
+        let before = cx.gas().used();
+        assert_eq!(PAIRS.iter(&cx).count(), 1);
+        assert_eq!(used(&cx, before), gas::ITER_NEXT_FLAT + gas::READ_PER_BYTE * bytes);
+    }
+
+    #[test]
+    fn an_attempt_that_fails_leaves_no_write_and_no_event() {
+        let mut cx = testing::ctx();
+        let failed: Result = cx.attempt(|cx| {
+            ROWS.set(cx, &1, &1)?;
+            cx.emit_plain("happened", []);
+            cx.attempt(|cx| ROWS.set(cx, &2, &2))?;
+            Err(Fault::plain("no"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(ROWS.iter(&cx).count(), 0);
+        assert!(cx.events().is_empty());
+        cx.rehearse(|cx| ROWS.set(cx, &1, &1)).unwrap();
+        assert_eq!(ROWS.iter(&cx).count(), 0);
+    }
+}
