@@ -143,7 +143,7 @@ fn float(text: &str) -> Result<f64, QuantityError> {
 }
 
 /// Drops underscores; each must stand between two digits, or between a base prefix and a digit.
-fn without_underscores(text: &str) -> Option<String> {
+pub(crate) fn without_underscores(text: &str) -> Option<String> {
     if !text.contains('_') {
         return Some(text.to_owned());
     }

@@ -120,7 +120,11 @@ fn odd_documents() {
     );
     check("a: [", Rule::YamlSyntax, "");
     check("a: *b", Rule::UnknownAnchor, "");
-    check("a: &b [*b]", Rule::UnknownAnchor, "");
+    let cycle = "anchor 'b' value contains itself";
+    check(&service("env: &b [*b]"), Rule::UnknownAnchor, cycle);
+    check(&service("<<: &b {<<: *b}"), Rule::UnknownAnchor, cycle);
+    check(&service("params: &b {storage: *b}"), Rule::UnknownAnchor, cycle);
+    accepted(&service("ignored: &b [*b]"));
     check(&"[".repeat(200), Rule::TooDeep, "");
     check(&"- ".repeat(200), Rule::TooDeep, "");
     check(&format!("{BASE}#{}", "x".repeat(1 << 20)), Rule::TooLarge, "");

@@ -94,6 +94,16 @@ impl<'t> Decoder<'t, '_, '_> {
                 return false;
             }
         }
+        if let Kind::Cycle { name } = self.tree.raw(id).kind {
+            let message = format!("the value of the anchor `{name}` contains itself");
+            let span = self.span(id);
+            self.report(
+                Diagnostic::new(Rule::UnknownAnchor, span, message)
+                    .hint("an alias can only repeat what is complete")
+                    .reference(format!("anchor '{name}' value contains itself")),
+            );
+            return false;
+        }
         true
     }
 
@@ -185,8 +195,10 @@ impl<'t> Decoder<'t, '_, '_> {
                     self.merge(source, found);
                 }
             }
+            // A list has to stand here itself; an alias of one does not merge.
             Kind::Sequence(items)
-                if items.iter().all(|it| matches!(tree.get(*it).kind, Kind::Mapping(_))) =>
+                if matches!(tree.raw(id).kind, Kind::Sequence(_))
+                    && items.iter().all(|it| matches!(tree.get(*it).kind, Kind::Mapping(_))) =>
             {
                 for item in items {
                     self.merge(*item, found);
@@ -214,7 +226,7 @@ impl<'t> Decoder<'t, '_, '_> {
             let node = tree.raw(id);
             match &node.kind {
                 Kind::Scalar { text, .. } => (0, text.as_ref()),
-                Kind::Alias { name, .. } => (1, *name),
+                Kind::Alias { name, .. } | Kind::Cycle { name } => (1, *name),
                 Kind::Sequence(_) => (2, ""),
                 Kind::Mapping(_) => (3, ""),
             }

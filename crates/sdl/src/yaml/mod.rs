@@ -7,6 +7,8 @@
 mod parse;
 mod resolve;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use parse::parse;
 pub(crate) use resolve::ScalarError;
@@ -74,6 +76,10 @@ pub(crate) enum Kind<'s> {
     Alias {
         name: &'s str,
         target: NodeId,
+    },
+    /// An alias inside the node that it stands for: an error wherever it is read.
+    Cycle {
+        name: &'s str,
     },
 }
 

@@ -64,8 +64,8 @@ fn check_characters(source: &str) -> Result<(), YamlError> {
 struct Parser<'s> {
     scanner: Scanner<'s>,
     tree: Tree<'s>,
-    /// The latest node of each anchor; absent while the node is still open.
-    anchors: BTreeMap<&'s str, Option<NodeId>>,
+    /// The latest definition of each anchor, by where it stands; without node while that is open.
+    anchors: BTreeMap<&'s str, (u32, Option<NodeId>)>,
     /// Tag handles that the document declares.
     handles: Vec<(&'s str, Cow<'s, str>)>,
     depth: usize,
@@ -79,6 +79,13 @@ struct Properties<'s> {
     anchor: Option<&'s str>,
     tag: Option<Cow<'s, str>>,
     start: Option<u32>,
+}
+
+impl Properties<'_> {
+    /// Tells definitions of one anchor from another.
+    fn place(&self) -> u32 {
+        self.start.unwrap_or_default()
+    }
 }
 
 impl<'s> Parser<'s> {
@@ -182,7 +189,7 @@ impl<'s> Parser<'s> {
         }
         let properties = self.properties()?;
         if let Some(anchor) = properties.anchor {
-            self.anchors.insert(anchor, None);
+            self.anchors.insert(anchor, (properties.place(), None));
         }
         let span = self.span()?;
         match self.peek()? {
@@ -263,32 +270,32 @@ impl<'s> Parser<'s> {
     }
 
     fn alias(&mut self, name: &'s str, span: Span) -> Parse {
-        let unknown = |message: String, hint| YamlError {
-            rule: Rule::UnknownAnchor,
-            span,
-            message,
-            hint: Some(hint),
-            context: None,
-        };
-        match self.anchors.get(name).copied() {
-            Some(Some(target)) => {
-                Ok(self.tree.add(Node { span, tag: None, kind: Kind::Alias { name, target } }))
+        let kind = match self.anchors.get(name).map(|it| it.1) {
+            Some(Some(target)) => Kind::Alias { name, target },
+            Some(None) => Kind::Cycle { name },
+            None => {
+                return Err(YamlError {
+                    rule: Rule::UnknownAnchor,
+                    span,
+                    message: format!("no anchor `{name}` is defined before this alias"),
+                    hint: Some(
+                        "define it as `&name value`, or use quotes if the value only begins with `*`",
+                    ),
+                    context: None,
+                });
             }
-            Some(None) => Err(unknown(
-                format!("the value of the anchor `{name}` contains itself"),
-                "an alias can only repeat what is complete",
-            )),
-            None => Err(unknown(
-                format!("no anchor `{name}` is defined before this alias"),
-                "define it as `&name value`, or put the value in quotes if it only begins with `*`",
-            )),
-        }
+        };
+        Ok(self.tree.add(Node { span, tag: None, kind }))
     }
 
     fn finish(&mut self, properties: Properties<'s>, span: Span, kind: Kind<'s>) -> NodeId {
+        let place = properties.place();
         let id = self.tree.add(Node { span, tag: properties.tag, kind });
-        if let Some(anchor) = properties.anchor {
-            self.anchors.insert(anchor, Some(id));
+        // A part of the node may have taken the name for itself.
+        if let Some(entry) = properties.anchor.and_then(|it| self.anchors.get_mut(it))
+            && entry.0 == place
+        {
+            entry.1 = Some(id);
         }
         id
     }
@@ -390,9 +397,9 @@ impl<'s> Parser<'s> {
         if !is_first && !self.is(std::slice::from_ref(&end))? {
             let (token, span) = self.scanner.take()?;
             if !matches!(token, Token::FlowEntry) {
-                return Err(
-                    YamlError::syntax(span, message).context(start, "the bracket opens here")
-                );
+                return Err(YamlError::syntax(span, message)
+                    .hint("put a value in quotes if `?`, `,` or brackets belong to it")
+                    .context(start, "the bracket opens here"));
             }
         }
         if self.is(std::slice::from_ref(&end))? {

@@ -22,8 +22,6 @@ enum Meaning {
     /// A whole number; those beyond 64 bits become `Float`.
     Int(i128),
     Float(f64),
-    /// A date, which no field of the language wants.
-    Other,
     Text,
 }
 
@@ -57,8 +55,9 @@ impl Node<'_> {
     /// Whether the node counts as absent: plain and empty, `~`, or a spelling of null.
     pub(crate) fn is_null(&self) -> bool {
         match (self.scalar(), self.tag.as_deref()) {
-            (Some(_), Some("!!null")) => true,
-            (Some((text, Style::Plain)), None | Some("!")) => is_null_text(text),
+            (Some((text, _)), Some("!!null")) | (Some((text, Style::Plain)), None | Some("!")) => {
+                is_null_text(text)
+            }
             _ => false,
         }
     }
@@ -80,7 +79,7 @@ impl Node<'_> {
                 | ("!!int" | "!!float", Meaning::Int(_))
                 | ("!!float", Meaning::Float(_))
                 | ("!!null", Meaning::Null)
-                | ("!!timestamp", Meaning::Text | Meaning::Other)
+                | ("!!timestamp", Meaning::Text)
         );
         if fits { Ok(meaning) } else { Err(ScalarError::Tag(tag.to_owned())) }
     }
@@ -112,7 +111,7 @@ impl Node<'_> {
         match self.meaning()? {
             Meaning::Null => Ok(None),
             Meaning::Bool(value) => Ok(Some(value)),
-            Meaning::Text => match self.literal() {
+            Meaning::Text if self.tag.as_deref() != Some("!!binary") => match self.literal() {
                 "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Ok(Some(true)),
                 "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Ok(Some(false)),
                 _ => Err(ScalarError::Mismatch),
@@ -137,20 +136,34 @@ fn plain_meaning(text: &str) -> Meaning {
     if !(first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.')) {
         return Meaning::Text;
     }
+    if first == b'.' {
+        return match text {
+            ".inf" | ".Inf" | ".INF" => Meaning::Float(f64::INFINITY),
+            ".nan" | ".NaN" | ".NAN" => Meaning::Float(f64::NAN),
+            // Here underscores may only stand between digits.
+            _ => crate::quantity::without_underscores(text).map_or(Meaning::Text, |it| float(&it)),
+        };
+    }
     let plain: Cow<'_, str> =
         if text.contains('_') { text.replace('_', "").into() } else { text.into() };
-    if first != b'.'
-        && let Some(value) = integer(&plain)
-    {
+    if let Some(value) = integer(&plain) {
         return Meaning::Int(value);
     }
-    let unsigned = plain.strip_prefix(['+', '-']).unwrap_or(&plain);
-    if crate::quantity::is_decimal_float(unsigned) {
-        return plain.parse().map_or(Meaning::Text, Meaning::Float);
+    match plain.as_ref() {
+        "+.inf" | "+.Inf" | "+.INF" => Meaning::Float(f64::INFINITY),
+        "-.inf" | "-.Inf" | "-.INF" => Meaning::Float(f64::NEG_INFINITY),
+        _ => float(&plain),
     }
-    match unsigned {
-        ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN" => Meaning::Other,
-        _ => Meaning::Text,
+}
+
+fn float(text: &str) -> Meaning {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    match crate::quantity::is_decimal_float(unsigned) {
+        true => match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Meaning::Float(value),
+            _ => Meaning::Text,
+        },
+        false => Meaning::Text,
     }
 }
 
@@ -163,6 +176,9 @@ fn integer(text: &str) -> Option<i128> {
     };
     let (base, digits) = match digits.get(..2) {
         Some("0x" | "0X") => (16, digits.get(2..)?),
+        // These two are read again after the prefix, sign and all.
+        Some("0b") if !text.starts_with(['+', '-']) => (2, without_plus(digits.get(2..)?)),
+        Some("0o") if !text.starts_with(['+', '-']) => (8, without_plus(digits.get(2..)?)),
         Some("0b" | "0B") => (2, digits.get(2..)?),
         Some("0o" | "0O") => (8, digits.get(2..)?),
         _ if digits.len() > 1 && digits.starts_with('0') => (8, digits.get(1..)?),
@@ -173,6 +189,10 @@ fn integer(text: &str) -> Option<i128> {
     }
     let value = i128::from(u64::from_str_radix(digits, base).ok()?);
     Some(if negative { -value } else { value })
+}
+
+fn without_plus(text: &str) -> &str {
+    text.strip_prefix('+').unwrap_or(text)
 }
 
 /// A number cut to 32 bits towards zero, if it fits.
