@@ -116,6 +116,12 @@ impl Tx {
         first.into_iter().next().ok_or_else(|| Sdk::NoSignatures.into())
     }
 
+    /// Whether a good signature of every signer was found before, for some claim.
+    pub(crate) fn is_seen(&self) -> bool {
+        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        verified.len() >= self.auth_info.signer_infos.len()
+    }
+
     pub(crate) fn is_verified(&self, claim: &Claim) -> bool {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).contains(claim)
     }

@@ -112,3 +112,44 @@ fn check(params: &ConsensusParams, old: Option<&AbciParams>, height: i64) -> Res
 fn params(view: &View, _: QueryParamsRequest) -> Result<QueryParamsResponse> {
     Ok(QueryParamsResponse { params: Some(view.consensus_params().clone()) })
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger::testing;
+    use types::wire::tendermint::types::{BlockParams, EvidenceParams, ValidatorParams};
+
+    use super::*;
+
+    fn message(max_bytes: i64) -> MsgUpdateParams {
+        MsgUpdateParams {
+            authority: auth::authority_address(),
+            block: Some(BlockParams { max_bytes, max_gas: -1 }),
+            evidence: Some(EvidenceParams {
+                max_age_num_blocks: 100,
+                max_age_duration: prost_types::Duration { seconds: 60, nanos: 0 },
+                max_bytes: 1000,
+            }),
+            validator: Some(ValidatorParams { pub_key_types: vec!["ed25519".to_owned()] }),
+            abci: None,
+        }
+    }
+
+    #[test]
+    fn only_governance_sets_valid_parameters() {
+        let mut cx = testing::ctx();
+        update_params(&mut cx, message(200_000)).unwrap();
+        assert_eq!(cx.events().last().unwrap().r#type, "update_consensus_params");
+        for (bad, text) in [
+            (message(0), "block.MaxBytes cannot be 0"),
+            (message(BLOCK_BYTES_MAX + 1), "block.MaxBytes is too big"),
+            (MsgUpdateParams { evidence: None, ..message(1) }, "all parameters must be present"),
+            (message(10), "evidence.MaxBytesEvidence is out of bounds"),
+        ] {
+            let fault = update_params(&mut cx, bad).unwrap_err();
+            assert!(fault.to_string().contains(text), "{fault}");
+        }
+        let stranger = MsgUpdateParams { authority: "akash1x".to_owned(), ..message(200_000) };
+        let fault = update_params(&mut cx, stranger).unwrap_err();
+        assert_eq!((fault.codespace(), fault.code()), ("gov", 13));
+    }
+}

@@ -85,6 +85,9 @@ impl<R: Runtime> App<R> {
     }
 
     fn verify_ahead(&self, tx: &Tx, base: &Arc<dyn Base>) {
+        if tx.is_seen() {
+            return;
+        }
         let cx = committed(base.clone(), self.router.clone());
         for claim in R::Ante::claims(&cx, tx) {
             let info = tx.auth_info.signer_infos.get(claim.signer);

@@ -9,6 +9,8 @@ mod cache;
 mod check;
 mod deliver;
 mod query;
+#[cfg(test)]
+mod tests;
 
 use std::{
     any::Any,
