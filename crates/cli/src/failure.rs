@@ -44,7 +44,7 @@ pub struct Failure {
     /// What to try.
     pub hint: Option<String>,
     /// More for `--json`, such as the list of problems in a file.
-    pub detail: Option<serde_json::Value>,
+    pub detail: Option<Box<serde_json::Value>>,
     /// Text that is shown as it is instead of the messages (a rendered excerpt of a file).
     pub rendered: Option<String>,
 }

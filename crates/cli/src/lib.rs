@@ -12,6 +12,8 @@
 //! - [`commands`]: one file per command.
 //! - [`dynamic`]: `query` and `tx`, generated from the descriptors.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failing test may panic"))]
+
 pub mod args;
 pub mod commands;
 pub mod config;

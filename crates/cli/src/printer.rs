@@ -192,7 +192,7 @@ impl Printer {
                 "exit_code": failure.code,
             });
             if let (Some(detail), Some(error)) = (&failure.detail, error.as_object_mut()) {
-                error.insert("detail".to_owned(), detail.clone());
+                error.insert("detail".to_owned(), (**detail).clone());
             }
             self.json(&json!({ "error": error }));
             return ExitCode::from(failure.code);

@@ -1,5 +1,7 @@
 //! The binary as a user runs it, without a node.
 
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
 mod common;
 
 use std::net::TcpListener;

@@ -1,6 +1,8 @@
 //! The binary against a real node in a process of its own, with providers that run on a machine
 //! room in memory: from an SDL file to the settlement.
 
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
 mod common;
 
 use std::{

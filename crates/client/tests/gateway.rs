@@ -1,5 +1,7 @@
 //! The tenant's side of a gateway against a server with TLS, tokens and streams.
 
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{

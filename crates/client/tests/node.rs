@@ -1,5 +1,7 @@
 //! Transactions and events against a node that misbehaves in every way a real one may.
 
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
 mod mock;
 
 use std::{sync::Arc, time::Duration};
@@ -126,11 +128,12 @@ async fn a_transaction_that_is_forgotten_expires_for_certain() {
         other => panic!("{other:?}"),
     }
     // The next one is not confused by the sequence number that was never used.
-    let mut state = node.lock();
-    state.forgets = false;
-    state.pool.clear();
-    state.checked.clear();
-    drop(state);
+    {
+        let mut state = node.lock();
+        state.forgets = false;
+        state.pool.clear();
+        state.checked.clear();
+    }
     wallet.send_one(&send(wallet.address())).await.unwrap();
 }
 

@@ -158,8 +158,8 @@ pub fn outline(name: &str) -> Option<Command> {
         // Methods are values here: commands would each repeat all flags.
         let values = PossibleValuesParser::new(methods.map(|it| kebab(&it.name)));
         let method = Arg::new("method").value_parser(values).required(true);
-        command = command
-            .subcommand(Command::new(module).disable_help_subcommand(true).arg(method));
+        command =
+            command.subcommand(Command::new(module).disable_help_subcommand(true).arg(method));
     }
     Some(command)
 }

@@ -211,12 +211,12 @@ async fn no_bids(
     let mut failure = Failure::new(format!("{what}; the deployment is closed and refunded"))
         .code(NO_BIDS)
         .hint("change what is asked for, raise the price in the file, or wait longer with --wait");
-    failure.detail = Some(json!({
+    failure.detail = Some(Box::new(json!({
         "dseq": deployment.dseq.to_string(),
         "asked": reasons.iter().map(declines::Explanation::json).collect::<Vec<_>>(),
         "closed_in": done.height.to_string(),
         "settlement": settlement,
-    }));
+    })));
     Err(failure)
 }
 

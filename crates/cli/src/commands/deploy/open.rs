@@ -48,7 +48,7 @@ pub(super) fn compile(cx: &Context, file: &Path) -> Result<sdl::Compiled> {
             let mut failure = Failure::input(format!("{name} has {things}; nothing was sent"));
             failure.code = WRONG_INPUT;
             failure.rendered = Some(diagnostics.render(options));
-            failure.detail = Some(diagnostics.to_json());
+            failure.detail = Some(Box::new(diagnostics.to_json()));
             Err(failure)
         }
     }
