@@ -422,15 +422,21 @@ impl Own {
         Ok(())
     }
 
-    /// Takes the engine's chains out again, unless an engine had put them there before ours came.
+    /// Takes the engine's chains out again. Called when no other engine runs.
     fn clean_firewall(&self, program: &str, before: &str) {
-        let Ok(before) = fs::read_to_string(self.dir.join(before)) else { return };
-        if before.contains("DOCKER") {
-            return;
+        let Ok(mut before) = fs::read_to_string(self.dir.join(before)) else { return };
+        let now = rules(&format!("{program}-save"));
+        let shared = before.contains("DOCKER");
+        if shared {
+            // Another engine ran when ours came, and has ended since. It makes its chains again when it starts;
+            // only what a user wrote into the one for users would be lost.
+            if now.lines().any(is_users) {
+                return;
+            }
+            before.clear();
         }
         let mut table = String::new();
         let mut chains = Vec::new();
-        let now = rules(&format!("{program}-save"));
         let run = |words: &[&str]| {
             // What is gone already is fine.
             let _ = Command::new(program).args(words).stderr(Stdio::null()).status();
@@ -454,7 +460,9 @@ impl Own {
                 run(&["-t", table, action, chain]);
             }
         }
-        run(&["-P", "FORWARD", &forward_policy(&before)]);
+        if !shared {
+            run(&["-P", "FORWARD", &forward_policy(&before)]);
+        }
     }
 
     /// What an engine mounts over its folders and may leave: nobody could delete `target` otherwise.
@@ -473,10 +481,6 @@ impl Own {
 
     /// Bridges of leases that an engine left when it was killed; they are named like no other interface.
     fn clean_bridges(&self) {
-        let others = fs::read_to_string(self.dir.join("firewall.before"));
-        if others.is_ok_and(|before| before.contains("DOCKER")) {
-            return;
-        }
         for entry in fs::read_dir("/sys/class/net").into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if is_bridge(&name) {
@@ -498,6 +502,13 @@ impl Drop for Own {
 /// Whether a firewall rule is one that an engine makes: it names one of its chains, or a bridge of a lease.
 fn is_ours(rule: &str) -> bool {
     rule.contains("DOCKER") || rule.contains(" HAGGLE-") || rule.split(' ').any(is_bridge)
+}
+
+/// Whether a firewall rule is one that a user wrote into the engine's chain for users.
+fn is_users(rule: &str) -> bool {
+    rule.starts_with("-A DOCKER-USER")
+        && rule != "-A DOCKER-USER -j RETURN"
+        && !rule.contains("HAGGLE")
 }
 
 /// Whether this is the name of a lease's bridge.
@@ -614,6 +625,8 @@ mod tests {
         assert!(is_ours("-A FORWARD -i hg9b6aaa350a22 -o hg9b6aaa350a22 -j ACCEPT"));
         assert!(!is_ours("-A INPUT -i eth0 -j ACCEPT"));
         assert!(!is_ours("-A FORWARD -i hg-mine -j ACCEPT"));
+        assert!(is_users("-A DOCKER-USER -s 10.0.0.0/8 -j DROP"));
+        assert!(!is_users("-A DOCKER-USER -j RETURN"));
         let saved = "*nat\n:FORWARD DROP [0:0]\nCOMMIT\n*filter\n:FORWARD ACCEPT [1:2]\n";
         assert_eq!(forward_policy(saved), "ACCEPT");
         assert_eq!(forward_policy("*filter\n:FORWARD DROP [1:2]\n"), "DROP");
