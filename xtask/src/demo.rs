@@ -209,7 +209,8 @@ impl Market {
         start.args(listen);
         let mut node = Service::start("the node", start, self.home.join("log/node.log"))?;
         let log = node.log().to_owned();
-        let endpoints = node.wait_for("endpoints", Duration::from_secs(60), || first_json(&log, "rpc"))?;
+        let endpoints =
+            node.wait_for("endpoints", Duration::from_secs(60), || first_json(&log, "rpc"))?;
         self.rpc = text(&endpoints, "rpc");
         self.services.push(node);
         self.wait_for_height(2)?;
@@ -234,8 +235,8 @@ impl Market {
         let log = self.home.join(format!("log/{}.log", seller.name));
         let mut service = Service::start(seller.name, command, log)?;
         let log = service.log().to_owned();
-        let ready =
-            service.wait_for("provider", Duration::from_secs(60), || first_json(&log, "provider"))?;
+        let ready = service
+            .wait_for("provider", Duration::from_secs(60), || first_json(&log, "provider"))?;
         say(&format!(
             "  {:<8} {:>3} % of the usual price, {:<8} {}",
             seller.name, seller.price, seller.region, seller.about

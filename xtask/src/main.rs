@@ -5,6 +5,7 @@ mod demo;
 mod docker;
 mod images;
 mod proc;
+mod tests;
 mod tidy;
 
 use std::{
@@ -57,10 +58,13 @@ fn run(args: &[&str]) -> Result<()> {
             }
             demo::run(chosen)
         }
+        ["test", filter @ ..] => tests::run(filter),
+        ["setup"] => tests::setup(),
         ["tidy"] => tidy(),
         ["ci"] => {
             cargo(&["fmt", "--all", "--check"])?;
-            cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+            cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+            tests::run(&[])
         }
         [other, ..] => bail!("there is no task {other:?}; `cargo xtask` lists them"),
     }
@@ -78,9 +82,15 @@ fn tidy() -> Result<()> {
 }
 
 fn cargo(args: &[&str]) -> Result<()> {
+    cargo_with(args, &[])
+}
+
+/// Runs cargo in the workspace with some variables of its environment set.
+fn cargo_with(args: &[&str], variables: &[(&str, &str)]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status =
-        Command::new(cargo).args(args).current_dir(root()).status().context("run cargo")?;
+    let mut command = Command::new(cargo);
+    command.args(args).envs(variables.iter().copied()).current_dir(root());
+    let status = command.status().context("run cargo")?;
     match status.success() {
         true => Ok(()),
         false => bail!("cargo {} failed", args.join(" ")),

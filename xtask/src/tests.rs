@@ -1,0 +1,71 @@
+//! Everything that the tests need, and then the tests.
+
+use std::{fs, process::Command, thread};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    docker::{self, DockerHost},
+    images, proc, root, say,
+};
+
+/// Runs all tests of the workspace, or those that match `filter`.
+///
+/// The engine, the images and the npm packages are got ready while the tests are compiled.
+pub(crate) fn run(filter: &[&str]) -> Result<()> {
+    let ready = thread::spawn(prepare);
+    let compiled = crate::cargo(&["test", "--workspace", "--no-run"]);
+    let prepared = ready.join().unwrap_or_else(|_| bail!("the set-up panicked"));
+    compiled?;
+    let mut engine = prepared?;
+    let mut args = vec!["test", "--workspace", "--no-fail-fast"];
+    args.extend(filter);
+    let endpoint = engine.endpoint().to_owned();
+    let variables = [("DOCKER_HOST", endpoint.as_str()), (WITH_DEMO, "1")];
+    let outcome = crate::cargo_with(&args, &variables);
+    let stopped = engine.stop();
+    outcome.and(stopped)
+}
+
+/// Set for the tests, so that the demo is part of them.
+const WITH_DEMO: &str = "HAGGLE_TEST_DEMO";
+
+/// Installs what tests and demo need, and leaves it installed.
+pub(crate) fn setup() -> Result<()> {
+    let mut engine = prepare()?;
+    engine.stop()?;
+    say("everything that tests and demo need is there");
+    Ok(())
+}
+
+fn prepare() -> Result<DockerHost> {
+    let target = root().join("target");
+    fs::create_dir_all(&target)?;
+    packages()?;
+    let engine = docker::ensure(&target, &mut |text| say(text))?;
+    images::ensure(&engine, &target, &mut |text| say(text))?;
+    Ok(engine)
+}
+
+/// The npm packages of `tests/clients`, as its lock file says.
+fn packages() -> Result<()> {
+    let folder = root().join("tests/clients");
+    let (lock, done) = (folder.join("package-lock.json"), folder.join("node_modules/.lock-copy"));
+    let wanted = fs::read(&lock).context("read the lock file of tests/clients")?;
+    if fs::read(&done).is_ok_and(|it| it == wanted) {
+        return Ok(());
+    }
+    if docker::find("npm").is_none() {
+        if !docker::is_debian() {
+            bail!("the tests of npm clients need Node.js 20 with npm; install them");
+        }
+        say("installing Debian's nodejs and npm for the tests of npm clients");
+        docker::install(&["nodejs", "npm"])?;
+    }
+    say("installing the npm packages of tests/clients");
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
+    proc::output("npm ci", &mut npm)?;
+    fs::write(&done, wanted)?;
+    Ok(())
+}
