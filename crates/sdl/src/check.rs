@@ -39,7 +39,7 @@ fn did_you_mean(word: &str, known: &[&str], otherwise: &str) -> String {
     }
     match names.is_empty() {
         true => otherwise.to_owned(),
-        false => format!("{otherwise}; there are {}", names.join(", ")),
+        false => format!("{otherwise}; known: {}", names.join(", ")),
     }
 }
 
@@ -67,7 +67,37 @@ pub(crate) fn semantics(
         }
     }
     unused_endpoints(file, sink);
+    unlikely(file, sink);
     window
+}
+
+/// What the reference allows and nobody means: services that nothing deploys.
+fn unlikely(file: &File<'_>, sink: &mut Sink) {
+    let is_deployed = |name: &str| file.deployment.get(name).is_some_and(|it| !it.value.is_empty());
+    if file.deployment.is_broken || file.deployment.entries.is_empty() {
+        return;
+    }
+    for (name, entry) in &file.services.entries {
+        if !is_deployed(name) {
+            let message = format!("the service `{name}` is defined, but not deployed");
+            sink.push(
+                Diagnostic::new(Rule::UndeployedService, entry.name, message)
+                    .hint("name it under `deployment`, or remove it"),
+            );
+            continue;
+        }
+        for to in entry.value.expose.iter().flat_map(|it| &it.to) {
+            if !to.service.is_empty() && !is_deployed(&to.service.text) {
+                let target = &to.service.text;
+                let message = format!("a port is open to `{target}`, which is not deployed");
+                let known = candidates(&file.deployment);
+                sink.push(
+                    Diagnostic::new(Rule::UnknownTarget, to.service.span, message)
+                        .hint(did_you_mean(target, &known, "name a service that is deployed")),
+                );
+            }
+        }
+    }
 }
 
 fn reclamation(it: &ast::Reclamation<'_>, sink: &mut Sink) -> Option<i64> {

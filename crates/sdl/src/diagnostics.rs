@@ -143,6 +143,15 @@ const MOST_DIAGNOSTICS: usize = 200;
 impl Sink {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         let is_error = diagnostic.rule.severity() == Severity::Error;
+        let is_known = |it: &Diagnostic| {
+            it.span == diagnostic.span
+                && it.rule == diagnostic.rule
+                && it.message == diagnostic.message
+        };
+        // One mistake in a service that is deployed twice is one mistake.
+        if self.list.iter().any(is_known) {
+            return;
+        }
         // The first error is always kept.
         if self.list.len() < MOST_DIAGNOSTICS || (is_error && self.errors == 0) {
             self.list.push(diagnostic);

@@ -160,6 +160,12 @@ rules! {
     // Reclamation: spec 10.
     /// The reclamation window is no positive duration.
     Reclamation "sdl::reclamation::window" Error;
+
+    // Allowed by the reference, and hardly meant.
+    /// A service is defined and not deployed.
+    UndeployedService "sdl::deployment::undeployed-service" Warning;
+    /// A port is open to a service that is not deployed.
+    UnknownTarget "sdl::expose::unknown-target" Warning;
 }
 
 #[cfg(test)]

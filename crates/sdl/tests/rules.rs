@@ -182,6 +182,23 @@ fn unknown_keys() {
 }
 
 #[test]
+fn warnings() {
+    let warned = |text: &str| -> Vec<(Rule, String)> {
+        let compiled = accepted(text);
+        compiled.warnings.iter().map(|it| (it.rule, it.hint.clone().unwrap())).collect()
+    };
+    assert_eq!(warned(BASE), []);
+    let text = service("depends_on: [db]");
+    let hint = "services start together; let each wait for what it needs";
+    assert_eq!(warned(&text), [(Rule::IgnoredKey, hint.to_owned())]);
+    let text = changed(&[("services:\n", "services:\n  spare: {image: spare}\n")]);
+    let hint = "name it under `deployment`, or remove it";
+    assert_eq!(warned(&text), [(Rule::UndeployedService, hint.to_owned())]);
+    let text = changed(&[(GLOBAL, &format!("{GLOBAL}          - service: wbe\n"))]);
+    assert_eq!(warned(&text), [(Rule::UnknownTarget, "did you mean `web`?".to_owned())]);
+}
+
+#[test]
 fn duplicate_keys() {
     check(&service("image: other"), Rule::DuplicateKey, "mapping key \"image\" already defined");
     check(

@@ -96,10 +96,13 @@ fn unit(built: &BuiltUnit<'_, '_>, sink: &mut Sink) {
         Some(cpu) => {
             let (least, most) = limits::CPU;
             if let Some(text) = beyond("CPU", cpu.units.value.into(), limits::CPU, most) {
-                let message = format!(
-                    "{} cores are outside of what the network allows",
-                    milli(cpu.units.value.into())
-                );
+                let message = match cpu.units.value {
+                    0 => "the profile asks for no CPU".to_owned(),
+                    units => format!(
+                        "{} cores are outside of what the network allows",
+                        milli(units.into())
+                    ),
+                };
                 sink.push(
                     Diagnostic::new(Rule::Limit, cpu.units.span, message)
                         .hint(format!("write {} to {} cores", milli(least), milli(most)))
@@ -135,10 +138,12 @@ fn unit(built: &BuiltUnit<'_, '_>, sink: &mut Sink) {
         Some(size) => {
             let (least, most) = limits::MEMORY;
             if let Some(text) = beyond("memory", size.value, limits::MEMORY, most) {
-                let message = format!(
-                    "{} of memory are outside of what the network allows",
-                    binary(size.value)
-                );
+                let message = match size.value {
+                    0 => "the profile asks for no memory".to_owned(),
+                    size => {
+                        format!("memory of {} is outside of what the network allows", binary(size))
+                    }
+                };
                 sink.push(
                     Diagnostic::new(Rule::Limit, size.span, message)
                         .hint(format!("write {} to {}", binary(least), binary(most)))
@@ -153,11 +158,14 @@ fn unit(built: &BuiltUnit<'_, '_>, sink: &mut Sink) {
     for volume in &resources.storage {
         let (least, most) = limits::VOLUME;
         if let Some(text) = beyond("storage", volume.size.value, limits::VOLUME, least) {
-            let message = format!(
-                "the volume `{}` of {} is outside of what the network allows",
-                volume.name,
-                binary(volume.size.value)
-            );
+            let message = match volume.size.value {
+                0 => format!("the volume `{}` has no size", volume.name),
+                size => format!(
+                    "the volume `{}` of {} is outside of what the network allows",
+                    volume.name,
+                    binary(size)
+                ),
+            };
             sink.push(
                 Diagnostic::new(Rule::Limit, volume.size.span, message)
                     .hint(format!("write {} to {}", binary(least), binary(most)))

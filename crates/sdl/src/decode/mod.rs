@@ -265,9 +265,11 @@ impl<'t> Decoder<'t, '_, '_> {
 
     fn ignored(&mut self, key: &Text<'t>, what: &str, known: &[&'static str]) {
         let message = format!("`{}` is not a key of {what} and has no effect", key.text);
-        let hint = match suggest::nearest(&key.text, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known keys: {}", known.join(", ")),
+        let foreign = FOREIGN_KEYS.iter().find(|it| it.0 == key.text && known.contains(&"image"));
+        let hint = match (foreign, suggest::nearest(&key.text, known.iter().copied())) {
+            (Some((_, hint)), _) => (*hint).to_owned(),
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) => format!("known keys: {}", known.join(", ")),
         };
         self.report(Diagnostic::new(Rule::IgnoredKey, key.span, message).hint(hint));
     }
@@ -442,7 +444,8 @@ impl<'t> Decoder<'t, '_, '_> {
     fn number(&mut self, id: Option<NodeId>, what: &str) -> At<u32> {
         let Some(id) = id.filter(|it| self.visit(*it)) else { return At::default() };
         match self.tree.get(id).uint32() {
-            Ok(value) => At { value: value.unwrap_or_default(), span: self.span(id) },
+            Ok(None) => At::default(),
+            Ok(Some(value)) => At { value, span: self.span(id) },
             Err(error) => {
                 self.scalar_error(id, what, "a whole number", &error);
                 At { value: 0, span: self.span(id) }
@@ -615,6 +618,20 @@ impl<'t> Decoder<'t, '_, '_> {
         placements.unwrap_or_default()
     }
 }
+
+/// Keys that other tools give a service, and what does the same here.
+const FOREIGN_KEYS: [(&str, &str); 10] = [
+    ("cmd", "write `command` or `args`"),
+    ("depends-on", "services start together; let each wait for what it needs"),
+    ("depends_on", "services start together; let each wait for what it needs"),
+    ("entrypoint", "write `command`"),
+    ("environment", "write `env`, a list of `NAME=value`"),
+    ("links", "services reach each other by name where `expose` has `to: [{service: …}]`"),
+    ("ports", "write `expose`"),
+    ("resources", "write `resources` in a profile under `profiles.compute`"),
+    ("restart", "a container that ends is started again"),
+    ("volumes", "write a volume in the profile's `storage`, and its mount in `params.storage`"),
+];
 
 /// The keys of the top level.
 const SECTIONS: [&str; 7] =

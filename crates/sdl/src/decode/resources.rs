@@ -49,7 +49,13 @@ impl<'t> Decoder<'t, '_, '_> {
         match parse(&text) {
             Ok(value) => At { value, span },
             Err(error) => {
-                self.report(quantity_error(what, &text, span, &error));
+                let mut diagnostic = quantity_error(what, &text, span, &error);
+                if let Some(found) = id.map(|it| self.describe(it))
+                    && found != "a single value"
+                {
+                    diagnostic.message = format!("{what} must be a single value, not {found}");
+                }
+                self.report(diagnostic);
                 At { value: fallback, span }
             }
         }
