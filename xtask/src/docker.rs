@@ -376,10 +376,7 @@ impl Own {
         let own = self.pid();
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = all.filter_map(|it| it.file_name().to_str()?.parse::<u32>().ok());
-        let mut engines = pids.filter(|pid| {
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            name.trim() == "dockerd" && !is_zombie(*pid)
-        });
+        let mut engines = pids.filter(|pid| is_engine(*pid));
         engines.any(|pid| Some(pid) != own)
     }
 
@@ -397,7 +394,8 @@ impl Own {
         if let Some(pid) = self.pid() {
             signal(pid, "TERM")?;
             let begun = Instant::now();
-            while self.pid().is_some() && !is_zombie(pid) {
+            // It takes its pid file away some time before it ends.
+            while is_engine(pid) {
                 if begun.elapsed() > PATIENCE {
                     late = true;
                     signal(pid, "KILL")?;
@@ -572,6 +570,12 @@ fn signal(pid: u32, name: &str) -> Result<()> {
         bail!("cannot send {name} to process {pid}");
     }
     Ok(())
+}
+
+/// Whether a process is an engine that runs.
+fn is_engine(pid: u32) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim() == "dockerd" && !is_zombie(pid)
 }
 
 /// Ended, but its parent (this process) has not asked yet.
