@@ -5,7 +5,7 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{Toy, config, genesis, log, reach};
+use common::{Toy, Trap, config, genesis, log, reach};
 use consensus::{StartError, SubmitError};
 use types::wire::tendermint::types as tm;
 
@@ -161,6 +161,74 @@ async fn a_failing_application_stops_the_node() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let again = consensus::start(config(home.path(), 0), genesis(&[10]), Toy::new()).await;
     assert!(again.err().unwrap().to_string().contains("the toy's disk is full"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_break_at_any_moment_of_a_block_executes_it_exactly_once() {
+    log();
+    for trap in [Trap::BeforeExecution, Trap::BeforeCommit, Trap::AfterCommit] {
+        let home = tempfile::tempdir().unwrap();
+        let app = home.path().join("app");
+        let toy = Toy::in_folder(&app);
+        *toy.trap.lock().unwrap() = Some(trap);
+        let node = consensus::start(config(home.path(), 0), genesis(&[10]), toy).await.unwrap();
+        node.submit_tx("a=1".into()).await.unwrap();
+        let halt = tokio::time::timeout(Duration::from_secs(20), node.stopped()).await.unwrap();
+        assert!(halt.unwrap().to_string().contains("trapped"), "{trap:?}");
+        node.shutdown().await.unwrap();
+        let broke_at = node.height() + 1;
+        drop(node);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+
+        let toy = Toy::in_folder(&app);
+        assert_eq!(toy.txs(), u64::from(trap == Trap::AfterCommit), "{trap:?}");
+        let node = restart(&home, toy.clone()).await;
+        assert!(node.height() >= broke_at, "{trap:?}");
+        reach(&node, broke_at + 2).await;
+        assert_eq!((toy.txs(), toy.get("a").as_deref()), (1, Some("1")), "{trap:?}");
+        assert_eq!(node.block(broke_at).unwrap().unwrap().1.data.txs, [b"a=1"], "{trap:?}");
+        assert!(linked(&node), "{trap:?}");
+        node.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_writes_behind_gets_its_last_blocks_again() {
+    log();
+    let home = tempfile::tempdir().unwrap();
+    let app = home.path().join("app");
+    let toy = Toy::in_folder(&app);
+    toy.write_every.store(5, std::sync::atomic::Ordering::Relaxed);
+    let node = consensus::start(config(home.path(), 0), genesis(&[10]), toy).await.unwrap();
+    reach(&node, 6).await;
+    node.submit_tx("a=1".into()).await.unwrap();
+    while node.mempool(0).total > 0 || node.height().is_multiple_of(5) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    node.shutdown().await.unwrap();
+    let (height, app_hash) = (node.height(), node.latest().unwrap().unwrap().app_hash);
+    drop(node);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+
+    let toy = Toy::in_folder(&app);
+    assert!(toy.height() <= height);
+    let node = restart(&home, toy.clone()).await;
+    assert_eq!(node.results(height).unwrap().unwrap().app_hash, app_hash);
+    assert_eq!(toy.txs(), 1);
+    reach(&node, height + 2).await;
+    node.shutdown().await.unwrap();
+    drop(node);
+
+    // A state that is not the one the chain went through is noticed.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let file = app.join("state");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // After the height and the length of the hash.
+    bytes[12] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let refused = consensus::start(config(home.path(), 0), genesis(&[10]), Toy::in_folder(&app));
+    let text = refused.await.err().unwrap().to_string();
+    assert!(text.contains("the application's hash"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

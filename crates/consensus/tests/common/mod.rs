@@ -35,6 +35,21 @@ use types::wire::tendermint::{
 pub struct Toy {
     inner: std::sync::Mutex<Inner>,
     folder: Option<PathBuf>,
+    /// Where the node breaks, at the first block with a transaction.
+    pub trap: std::sync::Mutex<Option<Trap>>,
+    /// Only heights that this divides are written; what comes after is lost with the process.
+    pub write_every: std::sync::atomic::AtomicU64,
+}
+
+/// A moment in the life of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trap {
+    /// The block is durable, nothing is executed.
+    BeforeExecution,
+    /// Results are durable, the application has not committed.
+    BeforeCommit,
+    /// The application has committed, the state record is not written.
+    AfterCommit,
 }
 
 #[derive(Default)]
@@ -56,7 +71,7 @@ struct State {
 
 impl Toy {
     pub fn new() -> Arc<Toy> {
-        Arc::new(Toy { inner: Default::default(), folder: None })
+        Toy::with(Inner::default(), None)
     }
 
     pub fn in_folder(folder: &Path) -> Arc<Toy> {
@@ -66,7 +81,23 @@ impl Toy {
             Err(_) => State::default(),
         };
         let inner = Inner { committed: state, ..Inner::default() };
-        Arc::new(Toy { inner: inner.into(), folder: Some(folder.to_owned()) })
+        Toy::with(inner, Some(folder.to_owned()))
+    }
+
+    fn with(inner: Inner, folder: Option<PathBuf>) -> Arc<Toy> {
+        let (trap, write_every) = (Default::default(), 1.into());
+        Arc::new(Toy { inner: inner.into(), folder, trap, write_every })
+    }
+
+    fn spring(&self, trap: Trap) -> Answer<()> {
+        match *self.trap.lock().unwrap() == Some(trap) {
+            true => Err(Halt::new(format!("trapped {trap:?}"))),
+            false => Ok(()),
+        }
+    }
+
+    pub fn txs(&self) -> u64 {
+        self.inner.lock().unwrap().committed.txs
     }
 
     pub fn height(&self) -> u64 {
@@ -153,6 +184,9 @@ impl Application for Toy {
         if request.txs.iter().any(|it| it == b"halt") {
             return Err(Halt::new("the toy's disk is full"));
         }
+        if !request.txs.is_empty() {
+            self.spring(Trap::BeforeExecution)?;
+        }
         inner.misbehavior.extend(request.misbehavior);
         let mut validator_updates = Vec::new();
         let mut tx_results = Vec::new();
@@ -199,8 +233,15 @@ impl Application for Toy {
 
     fn commit(&self, _: abci::RequestCommit) -> Answer<abci::ResponseCommit> {
         let mut inner = self.inner.lock().unwrap();
+        let busy = inner.working.txs > inner.committed.txs;
+        if busy {
+            self.spring(Trap::BeforeCommit)?;
+        }
         inner.committed = std::mem::take(&mut inner.working);
-        if let Some(folder) = &self.folder {
+        let every = self.write_every.load(std::sync::atomic::Ordering::Relaxed);
+        if let Some(folder) = &self.folder
+            && inner.committed.height.is_multiple_of(every)
+        {
             let write = || -> std::io::Result<()> {
                 let beside = folder.join("state.new");
                 let file = fs::File::create(&beside)?;
@@ -209,6 +250,9 @@ impl Application for Toy {
                 fs::rename(&beside, folder.join("state"))
             };
             write().map_err(|error| Halt::because("toy", error))?;
+        }
+        if busy {
+            self.spring(Trap::AfterCommit)?;
         }
         Ok(abci::ResponseCommit::default())
     }
