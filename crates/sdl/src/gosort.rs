@@ -259,20 +259,45 @@ mod tests {
         assert!(list.iter().map(|it| it.1).eq(0..12));
     }
 
+    /// Keys of a linear congruential generator, ten different ones.
+    fn keys(length: usize) -> Vec<u32> {
+        let mut state = 12345_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_103_515_245).wrapping_add(12345);
+            (state >> 16) % 10
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    /// The numbers are FNV-1a over the old places of the sorted elements, from Go's `sort.Slice`.
+    #[test]
+    fn equal_elements_end_where_the_reference_leaves_them() {
+        for (length, want) in [
+            (13, 0x49888aa0f2b14bfb),
+            (20, 0x464d76f0dd58a303),
+            (49, 0xeaac62e07c1e05b1),
+            (50, 0x9b3114377b4a1286),
+            (51, 0x254eca8cf51a07f6),
+            (64, 0xb7b266c9c13c953b),
+            (100, 0xfd0e9f5d021cf239),
+            (300, 0x5eccee6588f0f18d),
+            (1000, 0xead0e50ed5a09101),
+        ] {
+            let places = check(&keys(length)).into_iter().map(|it| it.1 as u64);
+            let digest = places.fold(0xcbf2_9ce4_8422_2325_u64, |hash, place| {
+                (hash ^ place).wrapping_mul(0x0100_0000_01b3)
+            });
+            assert_eq!(digest, want, "{length}");
+        }
+    }
+
     #[test]
     fn long_lists_come_out_sorted() {
         for length in [0, 1, 13, 49, 50, 51, 200, 1000] {
-            let mut state = 12345_u32;
-            let keys: Vec<u32> = (0..length)
-                .map(|_| {
-                    state = state.wrapping_mul(1_103_515_245).wrapping_add(12345);
-                    (state >> 16) % 10
-                })
-                .collect();
-            check(&keys);
-            let up: Vec<u32> = (0..length).collect();
+            check(&keys(length));
+            let up: Vec<u32> = (0..1000).take(length).collect();
             check(&up);
-            let down: Vec<u32> = (0..length).rev().collect();
+            let down: Vec<u32> = up.into_iter().rev().collect();
             check(&down);
         }
     }
