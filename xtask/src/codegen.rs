@@ -19,7 +19,7 @@ const HEAD: &str =
 
 /// Reads `wire` and rewrites every file it names under `proto`. Files of our own packages
 /// (`proto/haggle/`) are left alone.
-pub fn run(wire: &Path, proto: &Path) -> Result<()> {
+pub(crate) fn run(wire: &Path, proto: &Path) -> Result<()> {
     let text = fs::read_to_string(wire)
         .with_context(|| format!("read the interface table {}", wire.display()))?;
     let mut files = BTreeMap::new();
