@@ -55,6 +55,7 @@ struct Network {
     home: Home,
     node: Child,
     rpc: String,
+    grpc: String,
     accounts: Vec<Value>,
 }
 
@@ -81,8 +82,9 @@ impl Network {
         BufReader::new(node.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let endpoints: Value = serde_json::from_str(&line).unwrap();
         let rpc = endpoints["rpc"].as_str().unwrap().to_owned();
+        let grpc = endpoints["grpc"].as_str().unwrap().to_owned();
         let accounts = made["accounts"].as_array().unwrap().clone();
-        let network = Network { home, node, rpc, accounts };
+        let network = Network { home, node, rpc, grpc, accounts };
         network.eventually("the first block", |run| {
             run(&["status"]).ok().is_some_and(|it| it["node"]["status"]["latest_height"] != 0)
         });
@@ -238,6 +240,22 @@ fn coins_are_sent_and_wrong_requests_cost_nothing() {
         network.json(&["query", "auth", "account-info", "--address", &network.address("tenant")]);
     assert_eq!(found["info"]["sequence"], "1", "nothing was sent");
 
+    // The same over gRPC.
+    let grpc = network.grpc.as_str();
+    let held = network.json(&["query", "bank", "all-balances", "--address", &to, "--grpc", grpc]);
+    assert_eq!(amount(&held["balances"], "uakt"), 1_000_000_000_005);
+    let args = ["tx", "bank", "send", "--to-address", &to, "--grpc", grpc, "--amount"];
+    let with = |amount: &'static str| [args.as_slice(), &[amount]].concat();
+    assert_eq!(network.json(&with("1uakt"))["code"], 0);
+    let error = network.error(&with("9000000000000000uakt"), 4);
+    assert!(error["message"].as_str().unwrap().contains("balance"), "{error}");
+    let nobody = "akash19rl4cm2hmr8afy4kldpxz3fka4jguq0a3mq6x0";
+    for transport in [vec![], vec!["--grpc", grpc]] {
+        let ask = ["query", "auth", "account-info", "--address", nobody];
+        let error = network.error(&[ask.as_slice(), &transport].concat(), 6);
+        assert!(error["message"].as_str().unwrap().contains("not found"), "{error}");
+    }
+
     assert_eq!(network.run(&["close", "77"]).code, 6);
     assert_eq!(network.run(&["status", "77"]).code, 6);
 }
@@ -286,6 +304,10 @@ fn a_file_runs_and_its_money_adds_up() {
     assert_eq!(chosen.len(), 1);
     assert_eq!(chosen[0]["provider"], network.address("cheap"));
     assert_eq!(deployed["leases"][0]["provider"], network.address("cheap"));
+    // The one that made no offer says why.
+    assert_eq!(deployed["declined"].as_array().unwrap().len(), 1, "{deployed}");
+    assert_eq!(deployed["declined"][0]["provider"], network.address("far"));
+    assert!(deployed["declined"][0]["reason"].as_str().unwrap().contains("region"), "{deployed}");
     let service = &deployed["services"][0]["status"]["services"]["web"];
     assert_eq!(service["available"], 1);
     assert!(service["uris"].to_string().contains("web.example.com"), "{service}");

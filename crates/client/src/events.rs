@@ -229,3 +229,31 @@ async fn listen(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use types::wire::akash::market::v1::EventBidCreated;
+
+    use super::*;
+    use crate::rpc::Attribute;
+
+    #[test]
+    fn a_typed_event_is_read_from_its_attributes() {
+        let attribute = |key: &str, value: &str| Attribute { key: key.into(), value: value.into() };
+        let event = Event {
+            kind: "akash.market.v1.EventBidCreated".into(),
+            attributes: vec![
+                attribute(
+                    "id",
+                    r#"{"owner":"akash1a","dseq":"7","gseq":1,"oseq":1,"provider":"akash1b","bseq":0}"#,
+                ),
+                attribute("price", r#"{"denom":"uact","amount":"1.500000000000000000"}"#),
+                attribute("msg_index", "0"),
+            ],
+        };
+        let bid: EventBidCreated = event.typed().unwrap().unwrap();
+        assert_eq!(bid.id.dseq, 7);
+        assert_eq!(bid.price.amount, "1500000000000000000");
+        assert!(event.typed::<types::wire::akash::market::v1::EventOrderCreated>().is_none());
+    }
+}

@@ -499,8 +499,11 @@ impl Wallet {
         let (gas, height) = answer.map_err(|error| match error {
             Error::Query { codespace, code, log, .. } => {
                 let (codespace, code) = sharpen(codespace, code, &log);
-                let log = log.trim_start_matches("failed to simulate tx: ").to_owned();
-                self.refused(codespace, code, log)
+                let mut log = log.trim_start_matches("failed to simulate tx: ");
+                if unsigned.messages.len() == 1 {
+                    log = log.trim_start_matches("failed to execute message; message index: 0: ");
+                }
+                self.refused(codespace, code, log.to_owned())
             }
             other => other,
         })?;

@@ -46,7 +46,12 @@ pub async fn run(cx: &Context, args: Args) -> Result {
     loop {
         tokio::select! {
             line = streams.next() => match line {
-                None => return Ok(()),
+                None => {
+                    if args.follow {
+                        cx.printer.note("the provider ended the stream");
+                    }
+                    return Ok(());
+                }
                 Some(line) => {
                     let line = line?;
                     let service = line.name.split('-').next().unwrap_or_default();

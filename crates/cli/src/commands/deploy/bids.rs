@@ -127,6 +127,8 @@ pub(super) async fn collect(
             if let Some(error) = trouble {
                 return Err(error.into());
             }
+            // Some may have registered in the meantime.
+            let providers = if covered { providers } else { chain.providers().await? };
             return Ok(Collected {
                 offers,
                 providers,

@@ -23,6 +23,9 @@ use crate::{
 /// How long one provider may take to say why.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many providers without an offer are asked when there are other offers.
+const SILENT_MAX: usize = 8;
+
 /// One provider and its reason.
 pub(super) struct Explanation {
     provider: String,
@@ -51,6 +54,25 @@ pub(super) async fn explain(
         }
     });
     Ok(futures::future::join_all(asks).await)
+}
+
+/// Asks those who made no offer at all, while somebody else's is taken.
+pub(super) async fn explain_silent(
+    deployment: &Deployment,
+    args: &Args,
+    compiled: &sdl::Compiled,
+    collected: &Collected,
+) -> Vec<Explanation> {
+    let bid = |it: &Provider| collected.offers.iter().any(|offer| offer.id.provider == it.owner);
+    let silent = collected.providers.iter().filter(|it| !bid(it));
+    let asks = silent.take(SILENT_MAX).map(|provider| async {
+        Explanation {
+            provider: provider.owner.clone(),
+            host: host(provider),
+            reason: reason(deployment, args, compiled, collected, provider).await,
+        }
+    });
+    futures::future::join_all(asks).await
 }
 
 async fn reason(

@@ -124,8 +124,19 @@ pub async fn run(cx: &Context, args: Args) -> Result {
     };
 
     let before_lease = Instant::now();
-    let leases = take(cx, &deployment, &chosen).await?;
+    // Whoever made no offer is asked why, while the best offer is taken.
+    let (leases, declined) = tokio::join!(
+        take(&deployment, &chosen),
+        declines::explain_silent(&deployment, &args, &compiled, &collected)
+    );
     let leased = Instant::now();
+    if !declined.is_empty() {
+        declines::show(cx, &declined);
+    }
+    let (leases, height) = leases?;
+    for it in &chosen {
+        out.done(format!("lease with {} in block {height}", it.name()));
+    }
     let dseq = deployment.dseq;
     let manifest = String::from_utf8(compiled.manifest_json())
         .map_err(|it| Failure::new("the manifest is not text").caused_by(it))?;
@@ -152,6 +163,7 @@ pub async fn run(cx: &Context, args: Args) -> Result {
         "height": deployment.created.height.to_string(),
         "txhash": deployment.created.hash.to_string(),
         "bids": collected.offers.iter().map(|it| it.json(chosen.iter().any(|chosen| chosen.id == it.id))).collect::<Vec<_>>(),
+        "declined": declined.iter().map(declines::Explanation::json).collect::<Vec<_>>(),
         "leases": prices,
         "services": running.iter().map(ready::Running::json).collect::<Vec<_>>(),
         "times_ms": {
@@ -175,15 +187,10 @@ pub async fn run(cx: &Context, args: Args) -> Result {
 }
 
 /// Takes the chosen offers, all in one transaction.
-async fn take(cx: &Context, deployment: &Deployment, chosen: &[Offer]) -> Result<Vec<LeaseId>> {
-    let messages = chosen.iter().map(|it| any(&MsgCreateLease { bid_id: it.id.clone() })).collect();
-    let done = {
-        let _progress = cx.printer.progress("taking the offer");
-        deployment.wallet.send(messages).await?
-    };
-    for it in chosen {
-        cx.printer.done(format!("lease with {} in block {}", it.name(), done.height));
-    }
+async fn take(deployment: &Deployment, chosen: &[Offer]) -> Result<(Vec<LeaseId>, u64)> {
+    let messages =
+        chosen.iter().map(|it| any(&MsgCreateLease { bid_id: it.id.clone() })).collect();
+    let done = deployment.wallet.send(messages).await?;
     let lease = |it: &Offer| LeaseId {
         owner: it.id.owner.clone(),
         dseq: it.id.dseq,
@@ -192,7 +199,7 @@ async fn take(cx: &Context, deployment: &Deployment, chosen: &[Offer]) -> Result
         provider: it.id.provider.clone(),
         bseq: it.id.bseq,
     };
-    Ok(chosen.iter().map(lease).collect())
+    Ok((chosen.iter().map(lease).collect(), done.height))
 }
 
 /// Nobody made an offer that can be taken: says who was asked and why each declined, and gives the
