@@ -69,7 +69,7 @@ pub struct Lagged(pub u64);
 /// The outcome of a gRPC query.
 pub type QueryResult = std::result::Result<QueryAnswer, QueryError>;
 
-/// The encoded response, and the height of the state it was read from.
+/// The encoded response, and the height of the state it was read from (0 when there is none).
 #[derive(Clone, Debug)]
 pub struct QueryAnswer {
     pub value: Bytes,

@@ -134,8 +134,10 @@ impl Call {
         let height = height_of(&metadata.into_headers())?;
         let answer = self.services.call(&self.path, data, height).await?;
         let mut response = tonic::Response::new(answer.value);
-        let height = MetadataValue::from(answer.height);
-        response.metadata_mut().insert(HEIGHT_HEADER, height);
+        if answer.height > 0 {
+            let height = MetadataValue::from(answer.height);
+            response.metadata_mut().insert(HEIGHT_HEADER, height);
+        }
         Ok(response)
     }
 

@@ -24,6 +24,7 @@ type Answer = Result<Vec<u8>, QueryError>;
 
 /// Methods of the transaction service that change something, so no query may reach them.
 const BROADCAST: &str = "/cosmos.tx.v1beta1.Service/BroadcastTx";
+const GET_INFO: &str = "/akash.discovery.v1.Discovery/GetInfo";
 /// Answered by the application, which alone can run a transaction.
 const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
 
@@ -54,7 +55,9 @@ impl Services {
         if !is_own(path) {
             return self.chain.query(path, data, height).await?;
         }
-        let height = self.height_to_show(height)?;
+        // These two tell of no height at all.
+        let height =
+            if matches!(path, BROADCAST | GET_INFO) { 0 } else { self.height_to_show(height)? };
         let value = self.own(path, &data).await?;
         Ok(QueryAnswer { value: Bytes::from(value), height })
     }
@@ -157,7 +160,7 @@ fn is_own(path: &str) -> bool {
         "/cosmos.base.tendermint.v1beta1.Service/ABCIQuery",
         "/cosmos.base.node.v1beta1.Service/Config",
         "/cosmos.base.node.v1beta1.Service/Status",
-        "/akash.discovery.v1.Discovery/GetInfo",
+        GET_INFO,
     ];
     OWN.contains(&path)
 }

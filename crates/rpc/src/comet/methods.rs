@@ -258,9 +258,10 @@ impl Methods {
     async fn abci_query(&self, args: &Args) -> Result<Value> {
         let data = Bytes::copy_from_slice(args.bytes("data"));
         let height = args.int("height").unwrap_or_default();
-        let answer =
-            self.services.abci_query(args.text("path"), data, height, args.flag("prove")).await?;
-        Ok(shapes::query(&answer))
+        let path = args.text("path");
+        let answer = self.services.abci_query(path, data, height, args.flag("prove")).await?;
+        let is_service = types::registry::registry().method(path).is_some();
+        Ok(shapes::query(&answer, is_service))
     }
 
     async fn block(&self, args: &Args) -> Result<Value> {

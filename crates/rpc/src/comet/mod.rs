@@ -17,7 +17,7 @@ use axum::{
     extract::{DefaultBodyLimit, Path, Request, State, ws::WebSocketUpgrade},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -46,7 +46,7 @@ pub(crate) struct Comet {
 /// The routes of the listener.
 pub(crate) fn router(comet: Comet) -> Router {
     Router::new()
-        .route("/", get(list_methods).post(post))
+        .route("/", any(post))
         .route("/websocket", get(upgrade))
         .route("/{method}", get(uri).post(uri_post))
         .fallback(|| async { not_found() })

@@ -276,9 +276,14 @@ pub(crate) fn sparse_tx_result(result: &ExecTxResult) -> Value {
 }
 
 pub(crate) fn check_tx(result: &ResponseCheckTx) -> Value {
+    // The application answers success with bytes that are empty, and a refusal with none.
+    let data = match base64(&result.data) {
+        Value::Null if result.code == 0 => Value::from(""),
+        it => it,
+    };
     json!({
         "code": result.code,
-        "data": base64(&result.data),
+        "data": data,
         "log": result.log,
         "info": result.info,
         "gas_wanted": number(result.gas_wanted),
@@ -338,7 +343,11 @@ pub(crate) fn finalize_block(results: &ResponseFinalizeBlock) -> Value {
         let txs = results.tx_results.iter().map(sparse_tx_result).collect();
         shown.insert("tx_results".into(), Value::Array(txs));
     }
-    shown.insert("validator_updates".into(), validator_updates(&results.validator_updates));
+    let updates = match validator_updates(&results.validator_updates) {
+        Value::Null => Value::Array(Vec::new()),
+        it => it,
+    };
+    shown.insert("validator_updates".into(), updates);
     if let Some(params) = &results.consensus_param_updates {
         shown.insert("consensus_param_updates".into(), sparse_params(params));
     }
@@ -408,7 +417,12 @@ pub(crate) fn consensus_params(params: &ConsensusParams) -> Value {
     })
 }
 
-pub(crate) fn query(answer: &ResponseQuery) -> Value {
+/// `is_service` says that the path named a method, whose empty answer is bytes all the same.
+pub(crate) fn query(answer: &ResponseQuery, is_service: bool) -> Value {
+    let value = match base64(&answer.value) {
+        Value::Null if is_service && answer.code == 0 => Value::from(""),
+        it => it,
+    };
     let proof = answer.proof_ops.as_ref().map(|it| {
         let ops = it
             .ops
@@ -422,7 +436,7 @@ pub(crate) fn query(answer: &ResponseQuery) -> Value {
         "info": answer.info,
         "index": number(answer.index),
         "key": base64(&answer.key),
-        "value": base64(&answer.value),
+        "value": value,
         "proofOps": proof,
         "height": number(answer.height),
         "codespace": answer.codespace,

@@ -158,7 +158,9 @@ impl Gateway {
         let text = json::text_of(output, &answer.value)
             .map_err(|it| QueryError::new(INTERNAL, it.to_string()))?;
         let mut response = ([(header::CONTENT_TYPE, "application/json")], text).into_response();
-        if let Ok(height) = HeaderValue::from_str(&answer.height.to_string()) {
+        if answer.height > 0
+            && let Ok(height) = HeaderValue::from_str(&answer.height.to_string())
+        {
             response.headers_mut().insert(HEIGHT_HEADER, height);
         }
         Ok(response)
