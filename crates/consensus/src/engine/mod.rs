@@ -3,6 +3,7 @@
 
 mod codec;
 mod context;
+mod duties;
 mod host;
 mod signing;
 mod streams;
@@ -28,7 +29,8 @@ use crate::{
     engine::{
         codec::Borsh,
         context::Context,
-        host::{Host, Pace, Shared},
+        duties::{Pace, Shared},
+        host::Host,
         signing::{KeySigner, KeyVerifier, VoteClock},
     },
     executor::Executor,
@@ -36,7 +38,7 @@ use crate::{
     store::SharedStore,
 };
 
-pub(crate) use host::Failure;
+pub(crate) use duties::Failure;
 
 /// A decided block must fit into one answer to a syncing peer (trap 12).
 const MAX_RESPONSE: &str = "128 MiB";
