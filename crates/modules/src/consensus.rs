@@ -54,8 +54,8 @@ fn update_params(cx: &mut Ctx, message: MsgUpdateParams) -> Result {
 
 fn check(params: &ConsensusParams, old: Option<&AbciParams>, height: i64) -> Result {
     let (block, evidence, validator) = (
-        params.block.clone().unwrap_or_default(),
-        params.evidence.clone().unwrap_or_default(),
+        params.block.unwrap_or_default(),
+        params.evidence.unwrap_or_default(),
         params.validator.clone().unwrap_or_default(),
     );
     let refuse = |text: String| Err(Fault::plain(text));

@@ -14,7 +14,7 @@ use types::{
     },
 };
 
-use crate::base;
+use crate::{auth, base};
 
 pub struct Denoms;
 
@@ -71,7 +71,7 @@ fn check_update(msg: &MsgUpdateParams) -> Result {
 }
 
 fn update(cx: &mut Ctx, msg: MsgUpdateParams) -> Result {
-    base::check_authority(&msg.authority)?;
+    auth::require_authority(&msg.authority)?;
     PARAMS.set(cx, &msg.params)
 }
 

@@ -1,7 +1,7 @@
 //! A market in memory for tests of the chapters: people by name, messages by intent.
 
 use ledger::{
-    Admission, Claim, Ctx, Result, Stage, Tx, View,
+    Result,
     testing::{Chain, attribute},
 };
 use prost::{Message, Name};
@@ -33,32 +33,7 @@ use types::{
     },
 };
 
-use crate::{audit, auth, bank, cert, denoms, deployment, escrow, genesis, market, provider};
-
-/// No fee, no signature.
-pub(crate) struct Free;
-
-impl Admission for Free {
-    fn admit(_: &mut Ctx, _: &Tx, _: Stage) -> Result {
-        Ok(())
-    }
-
-    fn claims(_: &View, _: &Tx) -> Vec<Claim> {
-        Vec::new()
-    }
-}
-
-ledger::runtime! {
-    /// Every chapter, without admission.
-    pub(crate) struct All;
-    modules: auth::Auth, bank::Bank, escrow::Escrow, provider::Provider, audit::Audit, cert::Cert,
-        denoms::Denoms, deployment::Deployment, market::Market;
-    ante: Free;
-    pre_block: "auth";
-    genesis: "auth", "bank", "audit", "cert", "denoms", "deployment", "provider", "market", "escrow";
-    begin_block: "audit", "auth", "bank", "cert", "denoms", "deployment", "market", "provider", "escrow";
-    end_block: "audit", "auth", "bank", "cert", "denoms", "deployment", "escrow", "market", "provider";
-}
+use crate::{Market, bank, escrow, genesis};
 
 pub(crate) const TENANT: u8 = 1;
 pub(crate) const FRIEND: u8 = 2;
@@ -73,7 +48,7 @@ pub(crate) fn who(name: u8) -> Address {
 
 /// Everybody has [`RICH`] of each denomination; P1 to P3 are registered.
 pub(crate) struct World {
-    pub(crate) chain: Chain<All>,
+    pub(crate) chain: Chain<Market>,
 }
 
 impl World {

@@ -33,14 +33,3 @@ pub fn money(error: CoinError) -> Fault {
 pub fn id(error: IdError) -> Fault {
     Fault::registered("sdk", error.code, error.text)
 }
-
-/// The answer to a change of parameters that anyone but governance asks for: `gov/13`.
-pub fn check_authority(authority: &str) -> ledger::Result {
-    let expected = types::Address::of_module("gov").to_string();
-    if authority == expected {
-        return Ok(());
-    }
-    let root = "expected gov account as only signer for proposal message";
-    Err(Fault::registered("gov", 13, root)
-        .context(format_args!("invalid authority; expected {expected}, got {authority}")))
-}

@@ -115,7 +115,6 @@ fn check_escapes(text: &str) -> Result<(), &'static str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::Url;
 

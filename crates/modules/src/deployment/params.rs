@@ -14,7 +14,7 @@ use types::{
 };
 
 use super::Error;
-use crate::base::{self, money};
+use crate::{auth, base::money};
 
 const PARAMS: Item<Params> = Item::new("deployment", &[0x14, 0x00]);
 
@@ -64,7 +64,7 @@ pub(super) fn check_update(msg: &MsgUpdateParams) -> Result {
 }
 
 pub(super) fn update(cx: &mut Ctx, msg: MsgUpdateParams) -> Result {
-    base::check_authority(&msg.authority)?;
+    auth::require_authority(&msg.authority)?;
     PARAMS.set(cx, &msg.params)
 }
 

@@ -19,6 +19,7 @@ use super::{
         Account, AccountId, Deposit, Payment, find_account, find_payment, payments_of,
         store_account, store_payment,
     },
+    vault,
 };
 use crate::{
     bank,
@@ -44,8 +45,8 @@ pub struct Ended {
 pub fn draw(cx: &mut Ctx, signer: &Address, deposit: &wire::Deposit) -> Result<Vec<Deposit>> {
     let denom = &deposit.amount.denom;
     let mut missing = Int::from_wire(&deposit.amount.amount).map_err(number)?;
-    if missing.to_i64().is_err() {
-        return Err(Error::InvalidDeposit.wrap("amount does not fit 64 bits"));
+    if missing.is_negative() || missing.to_i64().is_err() {
+        return Err(Error::InvalidDeposit.wrap("amount is negative or does not fit 64 bits"));
     }
     let mut drawn = Vec::new();
     for source in &deposit.sources {
@@ -370,11 +371,11 @@ fn take(cx: &mut Ctx, from: &Address, amount: Coin) -> Result {
     bank::send_to_module(cx, from, Escrow::NAME, &amount)
 }
 
-/// Out of the vault.
+/// Out of the vault, also to an account that users may not send to: whoever paid in is paid back.
 fn pay(cx: &mut Ctx, to: &Address, amount: Coin) -> Result {
     if amount.is_zero() {
         return Ok(());
     }
     let amount = Coins::new([amount]).map_err(base::money)?;
-    bank::send_from_module(cx, Escrow::NAME, to, &amount)
+    bank::send(cx, &vault(), to, &amount)
 }

@@ -1,7 +1,7 @@
 //! The worked examples of chain.md 21 that escrow decides alone, and random sessions against a
 //! model that is written from the rules and shares no code with the chapter.
 
-use ledger::{Admission, Claim, Result, Stage, Tx, View, testing::Chain};
+use ledger::{Result, testing::Chain};
 use serde_json::json;
 use types::{
     Address, Coin, Dec, DecCoin, DeploymentId, Int, LeaseId,
@@ -15,31 +15,7 @@ use types::{
 };
 
 use super::*;
-use crate::{auth, bank};
-
-/// No fee, no signature.
-struct Free;
-
-impl Admission for Free {
-    fn admit(_: &mut ledger::Ctx, _: &Tx, _: Stage) -> Result {
-        Ok(())
-    }
-
-    fn claims(_: &View, _: &Tx) -> Vec<Claim> {
-        Vec::new()
-    }
-}
-
-ledger::runtime! {
-    /// What escrow stands on.
-    struct Three;
-    modules: auth::Auth, bank::Bank, Escrow;
-    ante: Free;
-    pre_block: "auth";
-    genesis: "auth", "bank", "escrow";
-    begin_block: "auth", "bank", "escrow";
-    end_block: "auth", "bank", "escrow";
-}
+use crate::{Market, bank};
 
 const TENANT: u8 = 1;
 const FRIEND: u8 = 2;
@@ -54,7 +30,7 @@ fn who(name: u8) -> Address {
 
 /// A chain in memory with rich people on it, and one deployment's account after another.
 struct World {
-    chain: Chain<Three>,
+    chain: Chain<Market>,
 }
 
 impl World {
@@ -376,7 +352,7 @@ fn an_exported_escrow_comes_back_the_same() {
     world.open(3, 10);
     world.close(3).unwrap();
     let exported = world.chain.export();
-    let back = Chain::<Three>::new(exported.clone());
+    let back = Chain::<Market>::new(exported.clone());
     assert_eq!(back.export(), exported);
 }
 

@@ -13,7 +13,7 @@ use types::{
 };
 
 use super::Error;
-use crate::base;
+use crate::auth;
 
 const PARAMS: Item<Params> = Item::new("market", &[0x14, 0x00]);
 
@@ -79,7 +79,7 @@ pub(super) fn check_update(msg: &MsgUpdateParams) -> Result {
 }
 
 pub(super) fn update(cx: &mut Ctx, msg: MsgUpdateParams) -> Result {
-    base::check_authority(&msg.authority)?;
+    auth::require_authority(&msg.authority)?;
     PARAMS.set(cx, &msg.params)
 }
 

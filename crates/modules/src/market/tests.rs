@@ -582,7 +582,7 @@ fn an_exported_market_comes_back_the_same() {
     world.blocks(6);
     world.withdraw(&id).unwrap();
     let exported = world.chain.export();
-    let back = ledger::testing::Chain::<All>::new(exported.clone());
+    let back = ledger::testing::Chain::<crate::Market>::new(exported.clone());
     assert_eq!(back.export(), exported);
 }
 
