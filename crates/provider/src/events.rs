@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use backend::Change;
@@ -24,7 +24,7 @@ const BEHIND_MAX: usize = 256;
 /// Events by lease, and a channel of new ones.
 #[derive(Debug)]
 pub struct EventLog {
-    kept: Mutex<BTreeMap<LeaseId, VecDeque<Change>>>,
+    kept: Mutex<BTreeMap<LeaseId, VecDeque<(Instant, Change)>>>,
     new: broadcast::Sender<Change>,
 }
 
@@ -36,15 +36,18 @@ impl Default for EventLog {
 
 impl EventLog {
     pub fn record(&self, change: Change) {
+        self.record_at(change, Instant::now());
+    }
+
+    fn record_at(&self, change: Change, now: Instant) {
         let mut kept = self.kept.lock();
         let row = kept.entry(change.lease.clone()).or_default();
         if row.len() == MOST {
             row.pop_front();
         }
-        row.push_back(change.clone());
-        let old = |it: &Change| it.at.elapsed().is_ok_and(|age| age > AGE_MAX);
+        row.push_back((now, change.clone()));
         kept.retain(|_, row| {
-            row.retain(|it| !old(it));
+            row.retain(|(at, _)| now.duration_since(*at) <= AGE_MAX);
             !row.is_empty()
         });
         drop(kept);
@@ -56,7 +59,7 @@ impl EventLog {
     pub fn of(&self, lease: &LeaseId) -> (Vec<Change>, broadcast::Receiver<Change>) {
         let kept = self.kept.lock();
         let new = self.new.subscribe();
-        (kept.get(lease).into_iter().flatten().cloned().collect(), new)
+        (kept.get(lease).into_iter().flatten().map(|it| it.1.clone()).collect(), new)
     }
 }
 
@@ -127,12 +130,14 @@ mod tests {
     fn events_are_kept_per_lease_and_old_ones_go() {
         let log = EventLog::default();
         let now = SystemTime::now();
-        log.record(change(1, "old", now - AGE_MAX * 2));
-        log.record(change(1, "a", now));
-        log.record(change(2, "b", now));
+        let began = Instant::now();
+        let later = began + AGE_MAX * 2;
+        log.record_at(change(1, "old", now), began);
+        log.record_at(change(1, "a", now), later);
+        log.record_at(change(2, "b", now), later);
         let (kept, mut new) = log.of(&change(1, "", now).lease);
         assert_eq!(kept.iter().map(|it| it.note.as_str()).collect::<Vec<_>>(), ["a"]);
-        log.record(change(1, "c", now));
+        log.record_at(change(1, "c", now), later);
         assert_eq!(new.try_recv().unwrap().note, "c");
     }
 

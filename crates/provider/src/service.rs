@@ -28,7 +28,6 @@ use crate::{
     hostnames::Hostnames,
     inventory::Ledger,
     pricing::Strategy,
-    quantity,
     state::{Held, Phase, State},
     store::{self, Store},
     workload::Surroundings,
@@ -230,9 +229,6 @@ impl Service {
         state.leases.insert(
             id.clone(),
             Held {
-                price: quantity::read_decimal(&lease.price.amount).unwrap_or(0),
-                denom: lease.price.denom.clone(),
-                created_at: u64::try_from(lease.created_at).unwrap_or(0),
                 manifest_until: if has_manifest { None } else { after(timers.manifest_timeout.0) },
                 check_funds_at: now + timers.funds_interval.0.min(Duration::from_secs(60)),
                 withdraw_at: after(timers.withdrawal_period.0),

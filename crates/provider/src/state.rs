@@ -33,10 +33,6 @@ pub enum Phase {
 /// A lease that binds us.
 #[derive(Debug, Clone)]
 pub struct Held {
-    /// 10^-18 of `denom` per block.
-    pub price: u128,
-    pub denom: String,
-    pub created_at: u64,
     /// The lease is closed at this moment unless a manifest comes before.
     pub manifest_until: Option<Instant>,
     pub check_funds_at: Instant,

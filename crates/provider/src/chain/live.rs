@@ -59,6 +59,11 @@ impl Live {
         let wallet = Wallet::new(node.clone(), signer, policy);
         Ok(Live { node, wallet, address, follower: Mutex::default() })
     }
+
+    /// The chain that the node serves.
+    pub fn chain_id(&self) -> &str {
+        self.node.chain_id()
+    }
 }
 
 /// The client's errors in the three kinds that matter here, with their causes.

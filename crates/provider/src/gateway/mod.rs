@@ -22,7 +22,7 @@ use http::{Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
@@ -94,6 +94,10 @@ async fn connection(
         if socket.peek(&mut first).await? == 1 && first != [0x16] {
             let text = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
             socket.write_all(text.as_bytes()).await?;
+            socket.shutdown().await?;
+            // What the client still sends is read, or its end would never see the answer.
+            let mut rest = [0; 4096];
+            while socket.read(&mut rest).await? > 0 {}
             return Err(io::Error::other("plain HTTP"));
         }
         acceptor.accept(socket).await

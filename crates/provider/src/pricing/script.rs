@@ -127,7 +127,7 @@ impl Script {
 }
 
 /// The line on the script's standard input, with its newline.
-pub(super) fn request(
+pub(crate) fn request(
     group: &GroupSpec,
     allocated: &[Resources],
     denom: &str,
@@ -199,7 +199,7 @@ fn gpu_attributes<'a>(keys: impl Iterator<Item = &'a str>) -> GpuAttributes {
 }
 
 /// A plain decimal, white space around it cut.
-pub(super) fn read(output: &str) -> Result<u128, Error> {
+pub(crate) fn read(output: &str) -> Result<u128, Error> {
     let text = output.trim();
     if text.is_empty() {
         return Err(Error::Script("the script printed nothing".to_owned()));

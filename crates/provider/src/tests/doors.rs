@@ -80,7 +80,6 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) kind: String,
     pub(super) text: String,
-    pub(super) headers: http::HeaderMap,
 }
 
 impl Door {
@@ -119,23 +118,38 @@ impl Door {
         path: &str,
         body: Vec<u8>,
     ) -> std::io::Result<Answer> {
-        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
-        if let Some(token) = &self.token {
-            request = request.header("authorization", token.as_str());
-        }
+        let request = Request::builder().method(method).uri(path).header("host", "localhost");
         let request = request.body(Full::new(bytes::Bytes::from(body))).unwrap();
+        self.exchange(request).await
+    }
+
+    /// Asks for a websocket and goes away as soon as the answer is there.
+    pub(super) async fn knock(&self, path: &str) -> std::io::Result<Answer> {
+        let request = Request::get(path)
+            .header("host", "localhost")
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        self.exchange(request.body(Full::new(bytes::Bytes::new())).unwrap()).await
+    }
+
+    async fn exchange(&self, mut request: Request<Full<bytes::Bytes>>) -> std::io::Result<Answer> {
+        if let Some(token) = &self.token {
+            let value = http::HeaderValue::from_str(token).unwrap();
+            request.headers_mut().insert("authorization", value);
+        }
         let stream = self.tls(&[&rustls::version::TLS13]).await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
         let response = sender.send_request(request).await.map_err(std::io::Error::other)?;
         let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let kind = headers.get("content-type").map(|it| it.to_str().unwrap().to_owned());
+        let kind = response.headers().get("content-type").map(|it| it.to_str().unwrap().to_owned());
         let body = response.into_body().collect().await.map_err(std::io::Error::other)?;
         connection.abort();
         let text = String::from_utf8(body.to_bytes().to_vec()).unwrap();
-        Ok(Answer { status, kind: kind.unwrap_or_default(), text, headers })
+        Ok(Answer { status, kind: kind.unwrap_or_default(), text })
     }
 
     pub(super) async fn ask(&self, path: &str) -> Answer {
@@ -249,8 +263,9 @@ async fn the_gateway_presents_the_certificate_that_the_chain_knows_over_tls_1_3_
     assert!(door.tls(&[&rustls::version::TLS12]).await.is_err());
     let mut plain = TcpStream::connect(handle.gateway).await.unwrap();
     plain.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    plain.shutdown().await.unwrap();
     let mut said = String::new();
-    let _ = plain.read_to_string(&mut said).await;
+    plain.read_to_string(&mut said).await.unwrap();
     assert!(said.starts_with("HTTP/1.0 400 Bad Request"), "{said}");
     handle.shutdown().await;
 }
