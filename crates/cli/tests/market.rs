@@ -174,11 +174,12 @@ impl Network {
             attributes: [("region", region), ("host", "test")]
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),
-            prices: [(
-                "uact".to_owned(),
-                Prices { cpu: cpu_price.to_owned(), ..Prices::reference() },
-            )]
-            .into(),
+            prices: ["uact", "uusdc"]
+                .map(|denom| {
+                    let prices = Prices { cpu: cpu_price.to_owned(), ..Prices::reference() };
+                    (denom.to_owned(), prices)
+                })
+                .into(),
             timers: provider::config::Timers::local(),
             ..Config::default()
         };
@@ -379,6 +380,47 @@ fn a_file_runs_and_its_money_adds_up() {
         assert_eq!(chain.providers().await.unwrap().len(), 3);
         drop((cheap, dear, far));
     });
+}
+
+#[test]
+fn two_groups_get_two_leases_and_stablecoins_add_up_too() {
+    let network = Network::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let start = async {
+        tokio::join!(
+            network.provider("cheap", "here", "0.1"),
+            network.provider("dear", "there", "0.8"),
+        )
+    };
+    let providers = runtime.block_on(start);
+    let path = network.home.path().join("two.yaml");
+    let two = SDL
+        .replace("uact", "uusdc")
+        .replace(
+            "deployment:\n",
+            "    there:\n      attributes:\n        region: there\n      pricing:\n        \
+             web: { denom: uusdc, amount: 1000 }\ndeployment:\n",
+        )
+        .replace(
+            "    here: { profile: web, count: 1 }",
+            "    here: { profile: web, count: 1 }\n    there: { profile: web, count: 1 }",
+        )
+        .replace("        accept: [web.example.com]\n", "");
+    std::fs::write(&path, two).unwrap();
+    let file = path.display().to_string();
+    let deployed =
+        network.json(&["deploy", &file, "--deposit", "2000000uusdc", "--bid-timeout", "20"]);
+    let leases = deployed["leases"].as_array().unwrap();
+    let takers: Vec<&str> = leases.iter().map(|it| it["provider"].as_str().unwrap()).collect();
+    assert_eq!(takers, [network.address("cheap"), network.address("dear")], "{deployed}");
+    assert_eq!(deployed["services"].as_array().unwrap().len(), 2);
+    let closed = network.json(&["close", deployed["dseq"].as_str().unwrap()]);
+    let settlement = &closed["settlement"];
+    assert_eq!(settlement["adds_up"], true, "{settlement}");
+    assert_eq!(settlement["rows"][0]["denom"], "uusdc");
+    assert_eq!(settlement["rows"][0]["deposited"], "2000000");
+    assert_eq!(settlement["paid"].as_array().unwrap().len(), 2);
+    runtime.block_on(async { drop(providers) });
 }
 
 #[test]
