@@ -28,6 +28,8 @@ pub(crate) struct Options {
     pub(crate) keep: bool,
     /// Build and run the optimised binary.
     pub(crate) release: bool,
+    /// Stop a market that was left up, instead of running one.
+    pub(crate) stop: bool,
 }
 
 /// A provider of the demo.
@@ -74,6 +76,7 @@ const SELLERS: [Seller; 3] = [
 ];
 
 const TENANT: &str = "tenant";
+const CHAIN_ID: &str = "haggle-demo";
 
 /// A market that is up.
 struct Market {
@@ -102,6 +105,12 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let begun = Instant::now();
     proc::catch_signals()?;
     let target = root().join("target");
+    if options.stop {
+        return stop_kept(&target);
+    }
+    if !kept(&target).is_empty() {
+        bail!("the market of an earlier demo is still up; `cargo xtask demo --stop` ends it");
+    }
     title("Set-up");
     let haggle = binary(options, &target)?;
     let mut engine = docker::ensure(&target, &mut |text| say(&format!("  {text}")))?;
@@ -110,8 +119,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     match outcome {
         Ok((_, Some(market))) => {
             engine.keep();
-            leave(market, &engine);
-            Ok(())
+            leave(market)
         }
         Ok((made, None)) => {
             made.remove_made(&engine)?;
@@ -197,7 +205,7 @@ impl Market {
     fn open(&mut self, engine: &DockerHost) -> Result<()> {
         title("A chain with one validator");
         let names = SELLERS.iter().map(|it| it.name).chain([TENANT]);
-        let mut init = self.haggle(&["node", "init", "--chain-id", "haggle-demo"]);
+        let mut init = self.haggle(&["node", "init", "--chain-id", CHAIN_ID]);
         for name in names {
             init.args(["--account", name]);
         }
@@ -214,7 +222,7 @@ impl Market {
         self.rpc = text(&endpoints, "rpc");
         self.services.push(node);
         self.wait_for_height(2)?;
-        say(&format!("  chain id haggle-demo, RPC {}, a block per second", self.rpc));
+        say(&format!("  chain id {CHAIN_ID}, RPC {}, a block per second", self.rpc));
 
         title("Three providers");
         for seller in &SELLERS {
@@ -307,6 +315,14 @@ impl Market {
             }
         }
 
+        if let Some((external, port)) = self.forwarded(&dseq)? {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let answer = get(address, "localhost")?;
+            let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default().trim();
+            say(&format!("  the global port {external} is port {port} of the provider's host"));
+            say(&format!("  | {body}"));
+        }
+
         title("Logs");
         let lines = self.follow_logs(&dseq)?;
         for line in lines.lines().take(8) {
@@ -337,6 +353,16 @@ impl Market {
         thread::sleep(Duration::from_millis(500));
         service.stop();
         Ok(fs::read_to_string(&log)?)
+    }
+
+    /// A global port of the deployment, and where the provider's host forwards it.
+    fn forwarded(&self, dseq: &str) -> Result<Option<(u64, u16)>> {
+        let status = self.json(&["status", dseq])?;
+        Ok(find(&status, "externalPort").and_then(|entry| {
+            let number = |key: &str| entry.get(key).and_then(Value::as_u64);
+            let host = number("externalPort").and_then(|it| u16::try_from(it).ok())?;
+            Some((number("port")?, host))
+        }))
     }
 
     /// Waits until the chain says that the provider of this deployment has withdrawn.
@@ -400,7 +426,7 @@ impl Market {
         }
         let mut left = 0;
         for seller in &self.sellers {
-            left += engine.remove_owner(&seller.address)?;
+            left += engine.remove_owner(&seller.owner())?;
         }
         match left {
             0 => say("  no container, volume or network is left; every process has ended"),
@@ -438,7 +464,7 @@ impl Seller {
         };
         format!(
             "state_dir = \"{}\"\nhost_uri = \"https://localhost:{gateway}\"\n\n\
-             [chain]\nrpc = \"{rpc}\"\nchain_id = \"haggle-demo\"\nkey = \"{}\"\n\n\
+             [chain]\nrpc = \"{rpc}\"\nchain_id = \"{CHAIN_ID}\"\nkey = \"{}\"\n\n\
              [attributes]\nregion = \"{}\"\nhost = \"{}\"\n{disks}\n\
              [capacity]\ncpu_milli = {}\nmemory = \"{}\"\nephemeral_storage = \"8Gi\"\n\
              persistent_storage = \"{}\"\n\n\
@@ -460,24 +486,68 @@ impl Seller {
 }
 
 /// Leaves the market up and says what to try.
-fn leave(market: Market, engine: &DockerHost) {
+fn leave(market: Market) -> Result<()> {
     title("The market stays up");
-    let mut ids = Vec::new();
     let prefix = format!(
         "{} --home {} --node {} --from {TENANT}",
         market.haggle.display(),
         market.home.display(),
         market.rpc
     );
+    let file = market.home.join(KEPT);
+    let mut kept = String::new();
+    for service in market.services {
+        kept.push_str(&format!("{} {}\n", service.leave(), market.haggle.display()));
+    }
+    for seller in market.sellers {
+        kept.push_str(&format!("owner {}\n", seller.owner()));
+    }
+    fs::write(file, kept)?;
     say("  Three commands to try next:");
     say(&format!("    {prefix} deploy examples/web.yaml"));
     say(&format!("    {prefix} status"));
     say(&format!("    {prefix} query market orders"));
-    for service in market.services {
-        ids.push(service.leave().to_string());
+    say("  `cargo xtask demo --stop` ends it all.");
+    Ok(())
+}
+
+/// The file of a market that stays up: process ids with their program, and owners of workloads.
+const KEPT: &str = "kept";
+
+/// Processes of a market that was left up and still runs.
+fn kept(target: &Path) -> Vec<u32> {
+    let text = fs::read_to_string(target.join("demo").join(KEPT)).unwrap_or_default();
+    let lines = text.lines().filter_map(|it| it.split_once(' '));
+    lines.filter_map(|(id, program)| proc::runs(id.parse().ok()?, program)).collect()
+}
+
+/// Ends a market that was left up and removes what it had running.
+fn stop_kept(target: &Path) -> Result<()> {
+    let running = kept(target);
+    let file = target.join("demo").join(KEPT);
+    if !file.exists() {
+        say("no market was left up");
+        return Ok(());
     }
-    let engine_id = engine.pid().map(|it| format!(" {it}")).unwrap_or_default();
-    say(&format!("  Stop it all with: kill {}{engine_id}", ids.join(" ")));
+    for id in running.iter().rev() {
+        proc::end(*id);
+    }
+    let mut engine = docker::ensure(target, &mut |text| say(text))?;
+    let text = fs::read_to_string(&file)?;
+    for owner in text.lines().filter_map(|it| it.strip_prefix("owner ")) {
+        engine.remove_owner(owner)?;
+    }
+    fs::remove_file(&file)?;
+    engine.stop()?;
+    say(&format!("stopped {} processes and removed their containers", running.len()));
+    Ok(())
+}
+
+impl Joined {
+    /// How this provider's things are labelled on the engine.
+    fn owner(&self) -> String {
+        format!("{CHAIN_ID}/{}", self.address)
+    }
 }
 
 /// Five coins of the denomination in which the file is priced.
@@ -496,17 +566,20 @@ fn newest(listed: &Value) -> Option<String> {
 
 /// What the payments of a lease have withdrawn, when that is above zero.
 fn withdrawn(lease: &Value) -> Option<String> {
-    fn find(value: &Value) -> Option<&Value> {
-        match value {
-            Value::Object(map) => map.get("withdrawn").or_else(|| map.values().find_map(find)),
-            Value::Array(items) => items.iter().find_map(find),
-            _ => None,
-        }
-    }
-    let coin = find(lease)?;
+    let coin = find(lease, "withdrawn")?.get("withdrawn")?;
     let (amount, denom) = (text(coin, "amount"), text(coin, "denom"));
     (!amount.trim_matches(|it| it == '0' || it == '.').is_empty())
         .then(|| format!("{amount} {denom}"))
+}
+
+/// The first object, at any depth, that has this key.
+fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(map) if map.contains_key(key) => Some(value),
+        Value::Object(map) => map.values().find_map(|it| find(it, key)),
+        Value::Array(items) => items.iter().find_map(|it| find(it, key)),
+        _ => None,
+    }
 }
 
 fn collect(value: &Value, key: &str, out: &mut Vec<String>) {

@@ -21,6 +21,7 @@ The project's own tasks.
 Usage: cargo xtask <task>
 
   demo [--keep] [--release]   run the whole market, end to end, on Docker; --keep leaves it up
+  demo --stop                 end a market that was left up
   test [FILTER…]              run every test; installs what the tests need
   setup                       only install what tests and demo need
   ci                          format, lints, tests: what must hold before a merge
@@ -53,7 +54,8 @@ fn run(args: &[&str]) -> Result<()> {
                 match *option {
                     "--keep" => chosen.keep = true,
                     "--release" => chosen.release = true,
-                    other => bail!("the demo has no option {other:?}; it has --keep and --release"),
+                    "--stop" => chosen.stop = true,
+                    other => bail!("the demo has no option {other:?}; it has --keep, --stop and --release"),
                 }
             }
             demo::run(chosen)

@@ -193,6 +193,23 @@ fn own_group(command: &mut Command) -> &mut Command {
     command.process_group(0)
 }
 
+/// The process id, if it is a living process of this program. Ids are used again by the system, so
+/// the id alone says nothing.
+pub(crate) fn runs(id: u32, program: &str) -> Option<u32> {
+    let path = fs::read_link(format!("/proc/{id}/exe")).ok()?;
+    let path = path.to_string_lossy();
+    (path.trim_end_matches(" (deleted)") == program).then_some(id)
+}
+
+/// Asks a process that is not our child to end, and waits for it for ten seconds.
+pub(crate) fn end(id: u32) {
+    terminate(id);
+    let end = Instant::now() + Duration::from_secs(10);
+    while Path::new(&format!("/proc/{id}")).exists() && Instant::now() < end {
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
 fn terminate(id: u32) {
     let _ = Command::new("kill").arg("-TERM").arg(id.to_string()).status();
 }

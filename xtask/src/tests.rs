@@ -42,9 +42,19 @@ fn prepare() -> Result<DockerHost> {
     let target = root().join("target");
     fs::create_dir_all(&target)?;
     packages()?;
+    registry()?;
     let engine = docker::ensure(&target, &mut |text| say(text))?;
     images::ensure(&engine, &target, &mut |text| say(text))?;
     Ok(engine)
+}
+
+/// A private image registry, for the test of registry credentials.
+fn registry() -> Result<()> {
+    if docker::find("docker-registry").is_none() && docker::is_debian() && docker::is_root() {
+        say("installing Debian's docker-registry for the test of private images");
+        docker::install(&["docker-registry", "apache2-utils"])?;
+    }
+    Ok(())
 }
 
 /// The npm packages of `tests/clients`, as its lock file says.

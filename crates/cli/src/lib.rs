@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
         }
     };
     let printer = printer::Printer::new(args.global.json);
-    start_log(args.global.verbose);
+    start_log(&args);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -56,15 +56,23 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Log lines go to stderr: nothing by default, `-v` for what the libraries tell, or `HAGGLE_LOG`.
-fn start_log(verbose: u8) {
-    let default = match verbose {
-        0 => "off",
-        1 => "client=debug,cli=debug",
-        _ => "debug",
+/// Log lines go to stderr: for services what an operator wants to know, otherwise nothing by
+/// default, `-v` for what the libraries tell, or `HAGGLE_LOG`.
+fn start_log(args: &args::Args) {
+    use args::Command as C;
+    let quiet = node::LOG_FILTER;
+    let default = match (&args.command, args.global.verbose) {
+        (_, 2..) => format!("debug,{quiet}"),
+        (C::Node(_) | C::Provider(_), 0) => format!("info,{quiet}"),
+        (C::Up(_), 0) => format!("warn,{quiet}"),
+        (C::Up(_) | C::Node(_) | C::Provider(_), 1) => format!("info,{quiet}"),
+        (_, 1) => "client=debug,cli=debug".to_owned(),
+        (_, 0) => "off".to_owned(),
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("HAGGLE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr())
+        && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
+    let _ = log.with_writer(std::io::stderr).try_init();
 }

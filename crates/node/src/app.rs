@@ -26,6 +26,11 @@ impl Application for Ledger {
         self.0.check_tx(request).map_err(halt)
     }
 
+    fn warm_tx(&self, tx: &[u8]) {
+        // A disk that fails here fails again, and is heard, in `check_tx`.
+        let _ = self.0.warm(tx);
+    }
+
     fn prepare_proposal(
         &self,
         request: abci::RequestPrepareProposal,

@@ -19,6 +19,8 @@ pub use consensus::{GenesisDoc, Health};
 pub use error::Error;
 pub use genesis::{NewNetwork, init, load as load_genesis};
 pub use home::Home;
+/// Directives for a `tracing` filter that keep the engine's libraries quiet.
+pub use consensus::LOG_FILTER;
 /// The list of modules that this node runs.
 pub use modules;
 

@@ -5,7 +5,7 @@ use futures::StreamExt;
 use serde_json::json;
 
 use crate::{
-    commands::market,
+    commands::{market, node::stop_signal},
     context::Context,
     failure::{Failure, INTERRUPTED, Result},
     printer::clean,
@@ -43,6 +43,8 @@ pub async fn run(cx: &Context, args: Args) -> Result {
         let lines = gateway.logs(lease, &query).await?;
         streams.push(Box::pin(lines));
     }
+    let stop = stop_signal();
+    tokio::pin!(stop);
     loop {
         tokio::select! {
             line = streams.next() => match line {
@@ -61,7 +63,7 @@ pub async fn run(cx: &Context, args: Args) -> Result {
                     cx.printer.line(format!("{} | {}", clean(service), clean(&line.message)));
                 }
             },
-            _ = tokio::signal::ctrl_c() => {
+            _ = &mut stop => {
                 return if args.follow {
                     Ok(())
                 } else {

@@ -1,6 +1,6 @@
 //! `haggle provider`: sell capacity of this machine.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, ops::RangeInclusive, path::PathBuf, sync::Arc};
 
 use backend::docker::{self, Docker};
 use provider::{Config, Handle, Live};
@@ -31,6 +31,31 @@ pub struct RunArgs {
     /// unix:///var/run/docker.sock]
     #[arg(long, value_name = "ENDPOINT")]
     pub docker: Option<String>,
+    /// Address of this host on which tenants' global ports are opened
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub publish_address: IpAddr,
+    /// Ports of this host that are given to tenants, as FIRST-LAST
+    #[arg(long, value_name = "PORTS", default_value = "30000-32767", value_parser = ports)]
+    pub port_range: RangeInclusive<u16>,
+}
+
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let read = |it: &str| it.trim().parse::<u16>().ok();
+    match text.split_once('-').map(|(first, last)| (read(first), read(last))) {
+        Some((Some(first), Some(last))) if first > 0 && first <= last => Ok(first..=last),
+        _ => Err("write two port numbers, the smaller first, such as 30000-32767".to_owned()),
+    }
+}
+
+/// Where the containers run.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// The Docker Engine; `None` for the usual place.
+    pub endpoint: Option<String>,
+    /// Where global ports are opened.
+    pub publish_address: IpAddr,
+    /// Which ports.
+    pub port_range: RangeInclusive<u16>,
 }
 
 /// Runs `haggle provider …`.
@@ -45,7 +70,12 @@ pub async fn run(cx: &Context, command: Command) -> Result {
         }
         Command::Run(args) => {
             let config = Config::read(&args.config).map_err(wrong_config)?;
-            let handle = start(cx, config, args.docker).await?;
+            let engine = Engine {
+                endpoint: args.docker,
+                publish_address: args.publish_address,
+                port_range: args.port_range,
+            };
+            let handle = start(cx, config, engine).await?;
             cx.printer.json_line(&describe(&handle));
             cx.printer.line(format!("provider  {}", handle.address()));
             cx.printer.line(format!("gateway   https://{}", handle.gateway));
@@ -71,32 +101,36 @@ pub fn describe(handle: &Handle) -> serde_json::Value {
 }
 
 /// Connects to the Docker Engine and the chain, and starts the provider of `config`.
-pub async fn start(cx: &Context, config: Config, endpoint: Option<String>) -> Result<Handle> {
+pub async fn start(cx: &Context, config: Config, engine: Engine) -> Result<Handle> {
     let keyring = cx.keyring()?;
     let signer = Arc::new(keyring.signer(&config.chain.key, &cx.password(false)?)?);
     let address = client::keys::Signer::address(signer.as_ref()).to_owned();
-    let docker = Docker::connect(room(&config, &address, endpoint)).await.map_err(no_docker)?;
     let chain = Live::connect(&config.chain, signer).await.map_err(|error| {
         Failure::new(error.to_string())
             .code(UNREACHABLE)
             .hint(format!("is a node running at {}?", config.chain.rpc))
     })?;
+    // The same key may sell on several chains over one engine; their workloads must not meet.
+    let owner = format!("{}/{address}", chain.chain_id());
+    let docker = Docker::connect(room(&config, &owner, engine)).await.map_err(no_docker)?;
     Ok(provider::run(config, Arc::new(chain), Arc::new(docker)).await?)
 }
 
 /// The machine room of a provider: the engine, capped as the configuration says.
-fn room(config: &Config, address: &str, endpoint: Option<String>) -> docker::Config {
+fn room(config: &Config, owner: &str, engine: Engine) -> docker::Config {
     const DEFAULT_PERSISTENT_BYTES: u64 = 64 << 30;
     let capacity = &config.capacity;
     let persistent = capacity.persistent_storage.map_or(DEFAULT_PERSISTENT_BYTES, |it| it.0);
     let classes = ["default", "beta2"].map(|it| (it.to_owned(), persistent));
     docker::Config {
-        endpoint,
+        endpoint: engine.endpoint,
+        publish_address: engine.publish_address,
+        port_range: engine.port_range,
         cpu_milli: capacity.cpu_milli,
         memory_bytes: capacity.memory.map(|it| it.0),
         ephemeral_bytes: capacity.ephemeral_storage.map(|it| it.0),
         storage: if persistent == 0 { BTreeMap::new() } else { BTreeMap::from(classes) },
-        ..docker::Config::new(address)
+        ..docker::Config::new(owner)
     }
 }
 

@@ -152,7 +152,12 @@ async fn provider(
     config.host_uri = format!("https://localhost:{}", listen.port());
     config.ingress.listen = Some(args.ingress_listen);
     config.timers = provider::config::Timers::local();
-    match provider_command::start(cx, config, args.docker.clone()).await {
+    let engine = provider_command::Engine {
+        endpoint: args.docker.clone(),
+        publish_address: args.gateway_listen.ip(),
+        port_range: 30_000..=32_767,
+    };
+    match provider_command::start(cx, config, engine).await {
         Ok(handle) => Ok((Some(handle), None)),
         Err(failure) if failure.messages.iter().any(|it| it.contains("Docker Engine")) => {
             cx.printer.warn(format!("{failure}; the chain and the faucet run without a provider"));

@@ -48,6 +48,16 @@ impl<R: Runtime> App<R> {
         })
     }
 
+    /// Decodes a transaction and verifies its signatures, so that `check_tx` need not while others
+    /// wait. May run on many threads; decides nothing.
+    pub fn warm(&self, bytes: &[u8]) -> Result<(), Halt> {
+        guard(|| {
+            if let Ok(tx) = self.txs.decode(bytes) {
+                self.verify_ahead(&tx, &(Arc::new(self.store.latest()) as Arc<dyn Base>));
+            }
+        })
+    }
+
     /// What a transaction would do on the check state, and the gas it would use.
     pub(super) fn simulate(&self, bytes: &[u8]) -> (u64, Result<SimulationResponse>) {
         let tx = match self.txs.decode(bytes) {

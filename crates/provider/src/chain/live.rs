@@ -41,8 +41,7 @@ impl Live {
     /// Connects to the node that the configuration names.
     pub async fn connect(config: &ChainConfig, signer: Arc<dyn Signer>) -> Result<Live> {
         let chain_id = Some(config.chain_id.clone()).filter(|it| !it.is_empty());
-        let endpoints =
-            Endpoints { rpc: config.rpc.clone(), grpc: config.grpc.clone(), chain_id };
+        let endpoints = Endpoints { rpc: config.rpc.clone(), grpc: config.grpc.clone(), chain_id };
         let node = Node::connect(&endpoints).await.map_err(told)?;
         let gas_price = match config.gas_prices.as_str() {
             "" => GasPrice::from_str("0uakt").map_err(told)?,
@@ -176,7 +175,8 @@ impl Chain for Live {
     }
 
     async fn audited(&self) -> Result<BTreeMap<String, Vec<Attribute>>> {
-        let records = self.node.audited_attributes(&self.address.to_string()).await.map_err(told)?;
+        let records =
+            self.node.audited_attributes(&self.address.to_string()).await.map_err(told)?;
         Ok(records.into_iter().map(|it| (it.auditor, it.attributes)).collect())
     }
 

@@ -23,7 +23,7 @@ use types::wire::akash::{
 };
 
 use self::bids::{Collected, Offer};
-use super::settlement::Before;
+use super::{node::stop_signal, settlement::Before};
 use crate::{
     context::{Context, TxFlags},
     failure::{Failure, INTERRUPTED, NO_BIDS, Result},
@@ -106,17 +106,28 @@ pub async fn run(cx: &Context, args: Args) -> Result {
     let signer = cx.signer()?;
     let chain = cx.chain().await?;
     let wallet = cx.wallet(chain, signer, &args.tx)?;
-    let deployment = open::create(cx, &args, &compiled, wallet).await?;
 
-    // From here on there is a deployment with money in it: an interruption gives the money back.
-    let collected = tokio::select! {
-        collected = bids::collect(cx, &args, &deployment, start) => collected?,
-        _ = tokio::signal::ctrl_c() => {
-            out.note("");
-            out.note("interrupted: closing the deployment");
-            give_back(cx, &deployment).await?;
-            return Err(Failure::new("interrupted; the deployment is closed").code(INTERRUPTED));
+    // Somebody who stops us gets the money back for as long as nothing is leased.
+    let stop = stop_signal();
+    tokio::pin!(stop);
+    let deployment = {
+        let create = open::create(cx, &args, &compiled, wallet);
+        tokio::pin!(create);
+        tokio::select! {
+            created = &mut create => created?,
+            _ = &mut stop => {
+                // Half of a transaction cannot be taken back; the whole can.
+                out.note("interrupted: waiting for the transaction under way");
+                return interrupted(cx, &create.await?).await;
+            }
         }
+    };
+    let dseq = deployment.dseq;
+    let collected = tokio::select! {
+        collected = bids::collect(cx, &args, &deployment, start) => {
+            collected.map_err(|it| left_open(it, dseq))?
+        }
+        _ = &mut stop => return interrupted(cx, &deployment).await,
     };
     let chosen = match bids::choose(cx, &args, &deployment, &collected)? {
         Some(chosen) => chosen,
@@ -133,19 +144,21 @@ pub async fn run(cx: &Context, args: Args) -> Result {
     if !declined.is_empty() {
         declines::show(cx, &declined);
     }
-    let (leases, height) = leases?;
+    let (leases, height) = leases.map_err(|it| left_open(it, dseq))?;
     for it in &chosen {
         out.done(format!("lease with {} in block {height}", it.name()));
     }
-    let dseq = deployment.dseq;
     let manifest = String::from_utf8(compiled.manifest_json())
         .map_err(|it| Failure::new("the manifest is not text").caused_by(it))?;
-    let running =
-        ready::bring_up(cx, &args, &deployment, &leases, &manifest).await.map_err(|it| {
-            let hint =
-                format!("look at `haggle logs {dseq}`; `haggle close {dseq}` gives the rest back");
-            it.hint(hint)
-        })?;
+    let running = tokio::select! {
+        running = ready::bring_up(cx, &args, &deployment, &leases, &manifest) => {
+            running.map_err(|it| left_open(it, dseq))?
+        }
+        _ = &mut stop => {
+            let failure = Failure::new("interrupted; the lease goes on").code(INTERRUPTED);
+            return Err(left_open(failure, dseq));
+        }
+    };
     let times = Times {
         first_bid: collected.first_bid,
         lease: leased.duration_since(before_lease),
@@ -186,10 +199,32 @@ pub async fn run(cx: &Context, args: Args) -> Result {
     Ok(())
 }
 
+/// Gives the money back to somebody who stopped us before anything was leased.
+async fn interrupted(cx: &Context, deployment: &Deployment) -> Result {
+    cx.printer.note("interrupted: closing the deployment");
+    give_back(cx, deployment).await.map_err(|it| left_open(it, deployment.dseq))?;
+    let mut failure = Failure::new("interrupted; the deployment is closed and refunded");
+    failure.detail = Some(Box::new(json!({ "dseq": deployment.dseq.to_string() })));
+    Err(failure.code(INTERRUPTED))
+}
+
+/// A failure that leaves a deployment behind says which, and how to look at it and close it.
+fn left_open(mut failure: Failure, dseq: u64) -> Failure {
+    let next = format!(
+        "deployment {dseq} is still open: see `haggle status {dseq}`; `haggle close {dseq}` gives the \
+         rest of the money back"
+    );
+    failure.hint = Some(match failure.hint {
+        Some(hint) => format!("{hint}; {next}"),
+        None => next,
+    });
+    failure.detail.get_or_insert_with(|| Box::new(json!({ "dseq": dseq.to_string() })));
+    failure
+}
+
 /// Takes the chosen offers, all in one transaction.
 async fn take(deployment: &Deployment, chosen: &[Offer]) -> Result<(Vec<LeaseId>, u64)> {
-    let messages =
-        chosen.iter().map(|it| any(&MsgCreateLease { bid_id: it.id.clone() })).collect();
+    let messages = chosen.iter().map(|it| any(&MsgCreateLease { bid_id: it.id.clone() })).collect();
     let done = deployment.wallet.send(messages).await?;
     let lease = |it: &Offer| LeaseId {
         owner: it.id.owner.clone(),
