@@ -4,6 +4,8 @@
 //! Called by `modules` (the contract) and `node` (the app); calls `store` and `types`. Knows no
 //! module by name, no peer, no clock. Synchronous and deterministic (style.md 4).
 #![deny(
+    clippy::arithmetic_side_effects,
+    clippy::default_numeric_fallback,
     clippy::float_arithmetic,
     clippy::iter_over_hash_type,
     clippy::indexing_slicing,
@@ -11,7 +13,13 @@
 )]
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test may panic")
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::default_numeric_fallback,
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        reason = "a failing test may panic"
+    )
 )]
 
 mod ante;

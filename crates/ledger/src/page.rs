@@ -169,9 +169,9 @@ fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
         crc ^= u32::from(*byte);
-        for _ in 0..8 {
+        for _ in 0..8u8 {
             let carry = crc & 1 == 1;
-            crc >>= 1;
+            crc >>= 1u32;
             if carry {
                 crc ^= 0xEDB8_8320;
             }

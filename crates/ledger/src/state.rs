@@ -171,7 +171,7 @@ impl Iterator for Merge<'_> {
                 (None, None) => return None,
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, Some(_)) => std::cmp::Ordering::Greater,
-                (Some((base, _)), Some((changed, _))) if self.reverse => changed.cmp(&base),
+                (Some((base, _)), Some((changed, _))) if self.reverse => changed.cmp(base),
                 (Some((base, _)), Some((changed, _))) => base.cmp(changed),
             };
             if order.is_le() {

@@ -38,7 +38,7 @@ impl<'a> Iterator for Parts<'a> {
 impl<'a> Parts<'a> {
     fn part(&mut self) -> Result<Part<'a>> {
         let tag = varint(&mut self.0)?;
-        let number = u32::try_from(tag >> 3).map_err(|_| "field number out of range")?;
+        let number = u32::try_from(tag >> 3u32).map_err(|_| "field number out of range")?;
         if number == 0 || number > 536_870_911 {
             return Err(format!("invalid field number {number}"));
         }
@@ -101,7 +101,7 @@ pub(crate) fn is_adr_027(bytes: &[u8]) -> Result {
     };
     while !rest.is_empty() {
         let tag = minimal(&mut rest)?;
-        let (number, wire) = (tag >> 3, tag & 7);
+        let (number, wire) = (tag >> 3u32, tag & 7);
         if wire != 2 {
             return Err(format!("expected 2 wire type, got {wire}"));
         }
@@ -140,7 +140,7 @@ fn check_at(shape: &Message, bytes: &[u8], unknown: Unknown, depth: u8) -> Resul
     for part in Parts(bytes) {
         let Part { number, wire, bytes } = part?;
         let Some((_, field)) = shape.field(number) else {
-            if unknown == Unknown::AllowNonCritical && number & (1 << 10) != 0 {
+            if unknown == Unknown::AllowNonCritical && number & (1 << 10u32) != 0 {
                 passed = true;
                 continue;
             }
