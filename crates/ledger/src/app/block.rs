@@ -37,7 +37,10 @@ impl<R: Runtime> App<R> {
                 serde_json::from_slice(&request.app_state_bytes)
                     .unwrap_or_else(|error| halt(format!("the genesis app state: {error}")))
             };
-            let params = request.consensus_params.clone().unwrap_or_default();
+            let mut params = request.consensus_params.clone().unwrap_or_default();
+            // The engine of the reference always sends both.
+            params.version.get_or_insert_default();
+            params.abci.get_or_insert_default();
             let mut cx =
                 Ctx::new(Arc::new(self.store.latest()), Arc::default(), self.router.clone());
             let header =
@@ -58,19 +61,31 @@ impl<R: Runtime> App<R> {
         })
     }
 
-    /// Keeps the mempool's order and takes what fits.
+    /// Keeps the mempool's order and takes what fits, by bytes and by gas limits.
     pub fn prepare_proposal(
         &self,
         request: RequestPrepareProposal,
     ) -> Result<ResponsePrepareProposal, Halt> {
-        let room = usize::try_from(request.max_tx_bytes).unwrap_or(usize::MAX);
-        let mut used = 0usize;
-        let fits = |tx: &Vec<u8>| {
-            let framed = tx.len().saturating_add(prost::length_delimiter_len(tx.len()));
-            used = used.saturating_add(framed).saturating_add(1);
-            used <= room
-        };
-        Ok(ResponsePrepareProposal { txs: request.txs.into_iter().take_while(fits).collect() })
+        guard(|| {
+            let room = u64::try_from(request.max_tx_bytes).unwrap_or(u64::MAX);
+            let block = lock(&self.check).consensus_params().block;
+            let max_gas = block.and_then(|it| u64::try_from(it.max_gas).ok()).filter(|it| *it > 0);
+            let (mut bytes, mut gas) = (0u64, 0u64);
+            let fits = |tx: &Vec<u8>| {
+                let framed = tx.len().saturating_add(prost::length_delimiter_len(tx.len()));
+                let framed = u64::try_from(framed).unwrap_or(u64::MAX);
+                bytes = bytes.saturating_add(framed).saturating_add(1);
+                if let Some(max_gas) = max_gas {
+                    let wanted = self.txs.decode(tx).map_or(0, |it| it.gas_limit());
+                    gas = gas.saturating_add(wanted);
+                    if gas > max_gas {
+                        return false;
+                    }
+                }
+                bytes <= room
+            };
+            ResponsePrepareProposal { txs: request.txs.into_iter().take_while(fits).collect() }
+        })
     }
 
     /// Accepts every proposal, as the reference does, and verifies its signatures meanwhile.

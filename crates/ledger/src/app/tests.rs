@@ -6,7 +6,7 @@ use types::wire::{
         bank::v1beta1::{GenesisState, MsgSend, QuerySupplyOfRequest, QuerySupplyOfResponse},
         base::v1beta1::Coin,
     },
-    tendermint::abci::{RequestInfo, RequestQuery},
+    tendermint::abci::{RequestInfo, RequestPrepareProposal, RequestQuery},
 };
 
 use crate::{
@@ -296,4 +296,30 @@ fn the_app_says_where_it_is_and_what_it_exports() {
     let exported = node.app.export().unwrap();
     let again = Chain::<Toys>::new(exported.clone());
     assert_eq!(again.export(), exported);
+}
+
+#[test]
+fn a_proposal_takes_what_fits_by_bytes_and_by_gas_in_the_order_of_the_mempool() {
+    let proposed = |node: &Node<Toys>, max_tx_bytes: usize| {
+        let request = RequestPrepareProposal {
+            txs: (1..=4).map(|it| tx(&[&[it]])).collect(),
+            max_tx_bytes: i64::try_from(max_tx_bytes).unwrap(),
+            ..RequestPrepareProposal::default()
+        };
+        let all = request.txs.clone();
+        let taken = node.app.prepare_proposal(request).unwrap().txs;
+        assert_eq!(taken, all[..taken.len()]);
+        taken.len()
+    };
+    let framed = tx(&[&[1]]).len() + 3;
+    assert_eq!(proposed(&node(), framed * 2), 2);
+    assert_eq!(proposed(&node(), framed * 2 - 1), 1);
+
+    let names = crate::store_names::<Toys>();
+    let store = store::Store::memory(store::Options { stores: names, history: 1 }).unwrap();
+    // Each transaction wants two million.
+    let mut limited =
+        Node::<Toys>::over(store, &serde_json::json!({}), Config::default(), 7_000_000);
+    limited.block(Vec::new());
+    assert_eq!(proposed(&limited, 1_000_000), 3);
 }

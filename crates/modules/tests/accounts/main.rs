@@ -60,3 +60,19 @@ fn every_recorded_transfer_is_ours_to_the_gas() {
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     assert!(compared > 25, "only {compared} transactions were compared");
 }
+
+#[test]
+fn every_recorded_answer_about_accounts_and_money_is_ours() {
+    let mut total = 0;
+    for (scenario, height) in [("evidence-misc", 2), ("bank-authz-feegrant", 17)] {
+        let Some(scenario) = replay::open(scenario, "") else { return };
+        scenario.init();
+        for block in &scenario.blocks[..usize::try_from(height).unwrap()] {
+            scenario.execute(block);
+        }
+        let (wrong, compared) = scenario.answers(height);
+        assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+        total += compared;
+    }
+    assert!(total > 20, "only {total} answers were compared");
+}
