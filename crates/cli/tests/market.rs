@@ -76,6 +76,7 @@ impl Network {
             .args(listen)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(home.path().join("node.log")).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -421,6 +422,35 @@ fn two_groups_get_two_leases_and_stablecoins_add_up_too() {
     assert_eq!(settlement["rows"][0]["deposited"], "2000000");
     assert_eq!(settlement["paid"].as_array().unwrap().len(), 2);
     runtime.block_on(async { drop(providers) });
+}
+
+#[test]
+fn an_interruption_while_waiting_for_bids_gives_the_money_back() {
+    let network = Network::start();
+    let file = network.file();
+    let waiting = network
+        .home
+        .command()
+        .args(["deploy", &file, "--wait", "--json", "--from", "tenant", "--node", &network.rpc])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    network.eventually("the deployment", |run| {
+        run(&["deployments", "--state", "active"])
+            .is_ok_and(|it| it["deployments"].as_array().is_some_and(|it| !it.is_empty()))
+    });
+    let pid = waiting.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let ended = waiting.wait_with_output().unwrap();
+    let text = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{text}");
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert!(value["error"]["detail"]["dseq"].is_string(), "{value}");
+    let open = network.json(&["deployments", "--state", "active"]);
+    assert_eq!(open["deployments"], Value::Array(Vec::new()));
+    let balances = network.json(&["status"])["account"]["balances"].clone();
+    assert_eq!(amount(&balances, "uact"), 1_000_000_000_000);
 }
 
 #[test]
