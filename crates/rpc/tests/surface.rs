@@ -594,3 +594,66 @@ async fn a_port_in_use_is_one_clear_sentence() {
         )
     );
 }
+
+#[tokio::test]
+async fn a_subscriber_that_does_not_keep_up_is_told_so() {
+    let Some(folder) = folder() else { return };
+    let (chain, handle) = start(&folder).await;
+    let mut socket = connect(handle.rpc_addr()).await;
+    let subscribe =
+        json!({"id": 9, "method": "subscribe", "params": ["tm.event='NewBlockHeader'"]});
+    socket.send(Message::Text(subscribe.to_string().into())).await.unwrap();
+    assert_eq!(receive(&mut socket).await["result"], json!({}));
+    while !chain.has_subscribers() {
+        tokio::task::yield_now().await;
+    }
+    // More blocks than the stream holds, before anyone can read one.
+    for _ in 0..100 {
+        chain.publish(14);
+    }
+    let answer = receive(&mut socket).await;
+    assert_eq!(answer["error"]["code"], -32000, "{answer}");
+    assert_eq!(answer["id"], 9);
+    // The connection goes on, and may subscribe again.
+    socket.send(Message::Text(subscribe.to_string().into())).await.unwrap();
+    loop {
+        let answer = receive(&mut socket).await;
+        if answer["result"] == json!({}) {
+            break;
+        }
+    }
+    handle.shutdown().await;
+}
+
+#[tokio::test]
+async fn browsers_reach_grpc_and_rest_across_origins() {
+    let Some(folder) = folder() else { return };
+    let (_, handle) = start(&folder).await;
+    // One frame: no compression, no bytes.
+    let headers = [
+        ("content-type", "application/grpc-web-text"),
+        ("accept", "application/grpc-web-text"),
+        ("origin", "https://wallet.example"),
+        ("x-grpc-web", "1"),
+    ];
+    let path = "/cosmos.base.node.v1beta1.Service/Config";
+    let answer = ask(handle.rest_addr(), "POST", path, &headers, "AAAAAAA=").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert!(answer.header("content-type").starts_with("application/grpc-web-text"));
+    assert_eq!(answer.header("x-cosmos-block-height"), "23");
+    // The body comes in chunks, the first of which is the message's frame.
+    let frame = answer
+        .body
+        .lines()
+        .find_map(|it| BASE64_STANDARD.decode(it).ok().filter(|it| it.len() > 5));
+    let frame = frame.unwrap();
+    assert!(frame.windows(8).any(|it| it == b"0.025000"), "{}", answer.body);
+
+    let origin = [("origin", "https://wallet.example")];
+    for (addr, path) in [(handle.rest_addr(), "/nosuch"), (handle.rpc_addr(), "/health")] {
+        let answer = ask(addr, "GET", path, &origin, "").await;
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+    }
+    handle.shutdown().await;
+}
