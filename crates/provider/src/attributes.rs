@@ -223,7 +223,10 @@ mod tests {
             ("b".to_owned(), list(&[("host", "akash")])),
         ]);
         let wanted = |all: &[&str], any: &[&str]| {
-            let mut it = PlacementRequirements { attributes: list(&[("region", "us")]), ..Default::default() };
+            let mut it = PlacementRequirements {
+                attributes: list(&[("region", "us")]),
+                ..Default::default()
+            };
             it.signed_by.all_of = all.iter().map(ToString::to_string).collect();
             it.signed_by.any_of = any.iter().map(ToString::to_string).collect();
             it

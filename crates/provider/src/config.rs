@@ -319,7 +319,10 @@ impl Prices {
             "" => Ok(0),
             text => match quantity::parse_decimal(text) {
                 Some(price) => Ok(price),
-                None => invalid(&format!("{key}.{name}"), format!("{text:?} is not a decimal such as \"0.004\"")),
+                None => invalid(
+                    &format!("{key}.{name}"),
+                    format!("{text:?} is not a decimal such as \"0.004\""),
+                ),
             },
         };
         let map = |name: &str, them: &BTreeMap<String, String>| -> Result<_, Error> {
@@ -355,7 +358,10 @@ impl Config {
             Some(it) => Strategy::Script(Script::new(it.path.clone(), it.timeout.0, it.limit)),
             None => {
                 if self.prices.is_empty() {
-                    return invalid("prices", "give a price table for at least one denomination, as in [prices.uact]");
+                    return invalid(
+                        "prices",
+                        "give a price table for at least one denomination, as in [prices.uact]",
+                    );
                 }
                 let tables = self.prices.iter().map(|(denom, prices)| {
                     Ok((denom.clone(), prices.table(&format!("prices.{denom}"))?))
@@ -365,19 +371,39 @@ impl Config {
         };
         let deposit = match split_coin(&self.bid_deposit) {
             Some(it) => it,
-            None => return invalid("bid_deposit", format!("{:?} is not a coin such as \"500000uact\"", self.bid_deposit)),
+            None => {
+                return invalid(
+                    "bid_deposit",
+                    format!("{:?} is not a coin such as \"500000uact\"", self.bid_deposit),
+                );
+            }
         };
         match self.host_uri.strip_prefix("https://") {
             Some(authority) if authority.contains(':') && !authority.contains('/') => {}
-            _ => return invalid("host_uri", format!("{:?} must be https:// with a host, a port and no path", self.host_uri)),
+            _ => {
+                return invalid(
+                    "host_uri",
+                    format!("{:?} must be https:// with a host, a port and no path", self.host_uri),
+                );
+            }
         }
-        for (key, list) in [("attributes", &self.attributes), ("order_attributes", &self.order_attributes)] {
+        for (key, list) in
+            [("attributes", &self.attributes), ("order_attributes", &self.order_attributes)]
+        {
             if let Some(bad) = list.keys().find(|it| !is_attribute_key(it)) {
-                return invalid(key, format!("{bad:?} is not an attribute key: a letter, then 1 to 126 letters, digits, _ / . -"));
+                return invalid(
+                    key,
+                    format!(
+                        "{bad:?} is not an attribute key: a letter, then 1 to 126 letters, digits, _ / . -"
+                    ),
+                );
             }
         }
         if !self.ingress.domain.is_empty() && !crate::hostnames::is_valid(&self.ingress.domain) {
-            return invalid("ingress.domain", format!("{:?} is not a domain name", self.ingress.domain));
+            return invalid(
+                "ingress.domain",
+                format!("{:?} is not a domain name", self.ingress.domain),
+            );
         }
         let timers = &self.timers;
         for (name, span) in [
@@ -455,7 +481,8 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Span, String> {
-        let bad = || format!("{text:?} is not a length of time such as \"5m\", \"30s\" or \"250ms\"");
+        let bad =
+            || format!("{text:?} is not a length of time such as \"5m\", \"30s\" or \"250ms\"");
         let mut rest = text;
         let mut sum = Duration::ZERO;
         while !rest.is_empty() {

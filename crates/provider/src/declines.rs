@@ -26,18 +26,30 @@ pub enum Reason {
     /// A volume or a GPU of a kind that this provider does not offer.
     Capability(Unmet),
     /// More than four volumes in one resource unit.
-    Volumes { unit: u32 },
+    Volumes {
+        unit: u32,
+    },
     /// Auditors that must have signed this provider's attributes have not.
-    Signatures { all_of: Vec<String>, any_of: Vec<String> },
+    Signatures {
+        all_of: Vec<String>,
+        any_of: Vec<String>,
+    },
     /// The group breaks a rule of the network.
     Group(String),
     /// Not enough capacity.
     Capacity(Shortfall),
     Price(pricing::Error),
     /// The price is above what the order accepts; 10^-18 of the denomination per block.
-    TooExpensive { price: u128, most: u128, denom: String },
+    TooExpensive {
+        price: u128,
+        most: u128,
+        denom: String,
+    },
     /// The order wants notice before a lease is taken back; seconds.
-    Reclamation { wanted_seconds: i64, offered_seconds: Option<i64> },
+    Reclamation {
+        wanted_seconds: i64,
+        offered_seconds: Option<i64>,
+    },
     /// The order is of our own account.
     OwnOrder,
     /// The chain refused the bid.
@@ -90,11 +102,9 @@ impl std::fmt::Display for Reason {
             Reason::Attributes(missing) => {
                 write!(f, "incompatible provider attributes: {} missing", missing.join(", "))
             }
-            Reason::NotForUs(missing) => write!(
-                f,
-                "this provider only serves orders that require {}",
-                missing.join(", ")
-            ),
+            Reason::NotForUs(missing) => {
+                write!(f, "this provider only serves orders that require {}", missing.join(", "))
+            }
             Reason::Capability(Unmet::Storage(unit, volume)) => write!(
                 f,
                 "incompatible attributes for resources requirements: storage {volume:?} of resource {unit} has a class that is not offered"

@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 use types::ids::LeaseId;
 
 /// Kept per lease.
-pub const MOST: usize = 1000;
+pub(crate) const MOST: usize = 1000;
 /// Kept for so long.
 const AGE_MAX: Duration = Duration::from_secs(3600);
 /// A follower that is further behind misses some.
@@ -23,7 +23,7 @@ const BEHIND_MAX: usize = 256;
 
 /// Events by lease, and a channel of new ones.
 #[derive(Debug)]
-pub struct EventLog {
+pub(crate) struct EventLog {
     kept: Mutex<BTreeMap<LeaseId, VecDeque<(Instant, Change)>>>,
     new: broadcast::Sender<Change>,
 }
@@ -35,7 +35,7 @@ impl Default for EventLog {
 }
 
 impl EventLog {
-    pub fn record(&self, change: Change) {
+    pub(crate) fn record(&self, change: Change) {
         self.record_at(change, Instant::now());
     }
 
@@ -56,7 +56,7 @@ impl EventLog {
     }
 
     /// What is kept of a lease, and what comes after.
-    pub fn of(&self, lease: &LeaseId) -> (Vec<Change>, broadcast::Receiver<Change>) {
+    pub(crate) fn of(&self, lease: &LeaseId) -> (Vec<Change>, broadcast::Receiver<Change>) {
         let kept = self.kept.lock();
         let new = self.new.subscribe();
         (kept.get(lease).into_iter().flatten().map(|it| it.1.clone()).collect(), new)
@@ -65,7 +65,7 @@ impl EventLog {
 
 /// The wire form.
 #[derive(Debug, Serialize)]
-pub struct Shown {
+pub(crate) struct Shown {
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(rename = "reportingController")]
@@ -82,7 +82,7 @@ struct Object {
     name: String,
 }
 
-pub fn show(change: &Change) -> Shown {
+pub(crate) fn show(change: &Change) -> Shown {
     let name = if change.replica.is_empty() { &change.service } else { &change.replica };
     Shown {
         kind: if change.kind.is_warning() { "Warning" } else { "Normal" },

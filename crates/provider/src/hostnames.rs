@@ -11,7 +11,7 @@ use types::ids::{GroupId, LeaseId};
 
 /// Why a name may not be used; the texts are the reference's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     #[error("hostname not allowed: host \"{0}\" in use")]
     InUse(String),
     #[error("hostname not allowed: \"{0}\" is blocked by this provider")]
@@ -22,33 +22,33 @@ pub enum Refusal {
 
 /// Names in use, and names that nobody may use.
 #[derive(Debug, Clone, Default)]
-pub struct Hostnames {
+pub(crate) struct Hostnames {
     blocked: Vec<String>,
     owners: BTreeMap<String, GroupId>,
 }
 
 /// How the names are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
+pub(crate) struct Row {
     pub host: String,
     pub group: GroupId,
 }
 
 impl Hostnames {
-    pub fn new(blocked: &[String], rows: Vec<Row>) -> Hostnames {
+    pub(crate) fn new(blocked: &[String], rows: Vec<Row>) -> Hostnames {
         Hostnames {
             blocked: blocked.iter().map(|it| it.to_lowercase()).collect(),
             owners: rows.into_iter().map(|it| (it.host, it.group)).collect(),
         }
     }
 
-    pub fn rows(&self) -> Vec<Row> {
+    pub(crate) fn rows(&self) -> Vec<Row> {
         let rows = self.owners.iter();
         rows.map(|(host, group)| Row { host: host.clone(), group: group.clone() }).collect()
     }
 
     /// Whether the names are neither blocked nor another owner's.
-    pub fn check<'a>(
+    pub(crate) fn check<'a>(
         &self,
         group: &GroupId,
         hosts: impl IntoIterator<Item = &'a str>,
@@ -76,7 +76,7 @@ impl Hostnames {
 
     /// Makes the group use exactly these names: takes free ones, lets go of those no longer named.
     /// Names of the same owner's other groups stay theirs: they are withheld.
-    pub fn reserve<'a>(
+    pub(crate) fn reserve<'a>(
         &mut self,
         group: &GroupId,
         hosts: impl IntoIterator<Item = &'a str>,
@@ -92,24 +92,24 @@ impl Hostnames {
     }
 
     /// Hands a name to another group of the same owner.
-    pub fn transfer(&mut self, host: &str, to: &GroupId) -> Result<(), Refusal> {
+    pub(crate) fn transfer(&mut self, host: &str, to: &GroupId) -> Result<(), Refusal> {
         self.check(to, [host])?;
         self.owners.insert(host.to_lowercase(), to.clone());
         Ok(())
     }
 
-    pub fn release(&mut self, group: &GroupId) {
+    pub(crate) fn release(&mut self, group: &GroupId) {
         self.owners.retain(|_, owner| owner != group);
     }
 
     /// Whether the group has the name now (and it is not withheld).
-    pub fn holds(&self, group: &GroupId, host: &str) -> bool {
+    pub(crate) fn holds(&self, group: &GroupId, host: &str) -> bool {
         self.owners.get(&host.to_lowercase()) == Some(group)
     }
 }
 
 /// A DNS-1123 subdomain of at most 255 characters.
-pub fn is_valid(name: &str) -> bool {
+pub(crate) fn is_valid(name: &str) -> bool {
     let label = |it: &str| {
         !it.is_empty()
             && it.len() <= 63
@@ -121,7 +121,7 @@ pub fn is_valid(name: &str) -> bool {
 }
 
 /// The first label of the generated host of a service: base32hex of `UUIDv5(DNS, lease + service)`.
-pub fn generated_label(lease: &LeaseId, service: &str) -> String {
+pub(crate) fn generated_label(lease: &LeaseId, service: &str) -> String {
     label_of(&format!("{}{service}", backend::lease_path(lease)))
 }
 

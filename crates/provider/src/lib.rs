@@ -10,7 +10,15 @@
 //! So a provider may be killed at any moment: the next one finds its leases on chain, its manifests in
 //! the state folder and its containers in the machine room, and goes on.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failing test may panic"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::print_stderr,
+        clippy::cast_possible_truncation,
+        reason = "a failing test may panic, and says when it is skipped"
+    )
+)]
 
 pub mod attributes;
 pub mod bids;

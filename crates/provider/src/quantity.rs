@@ -8,30 +8,31 @@ use types::wire::akash::{
 };
 
 /// The quantity, or `None` where it is absent, negative, or larger than 64 bits.
-pub fn read(value: &ResourceValue) -> Option<u64> {
+pub(crate) fn read(value: &ResourceValue) -> Option<u64> {
     let text = std::str::from_utf8(&value.val).ok()?;
     text.bytes().all(|it| it.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-pub fn write(quantity: u64) -> ResourceValue {
+#[cfg(test)]
+pub(crate) fn write(quantity: u64) -> ResourceValue {
     ResourceValue { val: quantity.to_string().into_bytes() }
 }
 
-pub fn attribute<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {
+pub(crate) fn attribute<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {
     attributes.iter().find(|it| it.key == key).map(|it| it.value.as_str())
 }
 
 /// 10^18: a decimal on the wire is an integer that counts these parts.
-pub const ONE: u128 = 1_000_000_000_000_000_000;
+pub(crate) const ONE: u128 = 1_000_000_000_000_000_000;
 
 /// A decimal as the wire holds it: an integer count of 10^-18.
-pub fn read_decimal(text: &str) -> Option<u128> {
+pub(crate) fn read_decimal(text: &str) -> Option<u128> {
     text.bytes().all(|it| it.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// The highest price per block that the group accepts, in its denomination: each unit's price
 /// times its count. `None` without units, with two denominations, or out of range.
-pub fn group_price(group: &GroupSpec) -> Option<(String, u128)> {
+pub(crate) fn group_price(group: &GroupSpec) -> Option<(String, u128)> {
     let denom = group.resources.first()?.price.denom.clone();
     let mut sum = 0_u128;
     for unit in &group.resources {
@@ -45,19 +46,19 @@ pub fn group_price(group: &GroupSpec) -> Option<(String, u128)> {
 }
 
 /// A count of 10^-18 as people and scripts read it, always with 18 digits after the point.
-pub fn show_decimal(parts: u128) -> String {
+pub(crate) fn show_decimal(parts: u128) -> String {
     format!("{}.{:018}", parts / ONE, parts % ONE)
 }
 
 /// The same without trailing zeros.
-pub fn show_decimal_short(parts: u128) -> String {
+pub(crate) fn show_decimal_short(parts: u128) -> String {
     let text = show_decimal(parts);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Plain decimal text with at most 18 digits after the point, never rounded: an optional sign `+`,
 /// digits, and optionally a point with digits on both sides (recorded: `.5` and `3.` are refused).
-pub fn parse_decimal(text: &str) -> Option<u128> {
+pub(crate) fn parse_decimal(text: &str) -> Option<u128> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |it: &str| !it.is_empty() && it.bytes().all(|c| c.is_ascii_digit());
@@ -69,7 +70,7 @@ pub fn parse_decimal(text: &str) -> Option<u128> {
 }
 
 /// Binary sizes for people: `512Mi`, `1.5Gi`.
-pub fn show_bytes(bytes: u64) -> String {
+pub(crate) fn show_bytes(bytes: u64) -> String {
     for (unit, shift) in [("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)] {
         let size = 1_u64 << shift;
         if bytes >= size {

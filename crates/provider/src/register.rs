@@ -36,7 +36,7 @@ fn told(what: &'static str) -> impl FnOnce(chain::Error) -> Error {
 }
 
 /// Certificate and key of the gateway.
-pub struct Identity {
+pub(crate) struct Identity {
     pub certificate: CertificateDer<'static>,
     pub key: PrivateKeyDer<'static>,
 }
@@ -54,12 +54,8 @@ impl Service {
         let record = self.chain.provider().await.map_err(told("read our own provider record"))?;
         match record {
             None => {
-                let message = MsgCreateProvider {
-                    owner,
-                    host_uri,
-                    attributes: attributes.clone(),
-                    info,
-                };
+                let message =
+                    MsgCreateProvider { owner, host_uri, attributes: attributes.clone(), info };
                 let sent = self.send_patiently(vec![Msg::CreateProvider(message)]).await;
                 sent.map_err(told("register the provider"))?;
                 tracing::info!(address = %self.address, "provider registered");
@@ -73,12 +69,8 @@ impl Service {
                     && pairs(&it.attributes) == pairs(&attributes)
                     && it.info == info;
                 if !same {
-                    let message = MsgUpdateProvider {
-                        owner,
-                        host_uri,
-                        attributes: attributes.clone(),
-                        info,
-                    };
+                    let message =
+                        MsgUpdateProvider { owner, host_uri, attributes: attributes.clone(), info };
                     let sent = self.send_patiently(vec![Msg::UpdateProvider(message)]).await;
                     sent.map_err(told("update the provider record"))?;
                     tracing::info!(address = %self.address, "provider record updated");
@@ -160,11 +152,8 @@ fn message(owner: &str, identity: &Identity, cert_pem: String) -> Option<MsgCrea
     use base64::Engine as _;
     let (_, parsed) = x509_parser::parse_x509_certificate(&identity.certificate).ok()?;
     let text = base64::engine::general_purpose::STANDARD.encode(parsed.public_key().raw);
-    let lines: Vec<&str> = text
-        .as_bytes()
-        .chunks(64)
-        .filter_map(|it| std::str::from_utf8(it).ok())
-        .collect();
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).filter_map(|it| std::str::from_utf8(it).ok()).collect();
     let pubkey = format!(
         "-----BEGIN EC PUBLIC KEY-----\n{}\n-----END EC PUBLIC KEY-----\n",
         lines.join("\n")

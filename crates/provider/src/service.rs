@@ -43,7 +43,7 @@ const TICK: Duration = Duration::from_millis(200);
 const CONSIDERED_MAX: usize = 32;
 
 /// One provider.
-pub struct Service {
+pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) strategy: Strategy,
     pub(crate) deposit: (u128, String),
@@ -104,10 +104,7 @@ impl Service {
     }
 
     /// Runs until the service stops.
-    pub(crate) fn spawn(
-        self: &Arc<Self>,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) {
+    pub(crate) fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             tokio::select! {
@@ -188,9 +185,7 @@ impl Service {
     /// The order is not for us any more.
     fn forget_order(&self, id: &OrderId) {
         let mut state = self.state();
-        if state.orders.remove(id).is_some()
-            && !state.leases.keys().any(|it| it.order() == *id)
-        {
+        if state.orders.remove(id).is_some() && !state.leases.keys().any(|it| it.order() == *id) {
             state.ledger.release(id);
         }
     }
@@ -311,7 +306,8 @@ impl Service {
         };
         for id in gone {
             let bid = self.chain.bid(&id.bid(self.address.clone())).await?;
-            let open = bid.is_some_and(|it| matches!(it.state(), bid::State::Open | bid::State::Active));
+            let open =
+                bid.is_some_and(|it| matches!(it.state(), bid::State::Open | bid::State::Active));
             if !open {
                 self.forget_order(&id);
             }

@@ -13,26 +13,25 @@ use types::{
     wire::akash::{base::attributes::v1::Attribute, market::v1::LeaseClosedReason},
 };
 
-use crate::{
-    declines::Declines,
-    hostnames::Hostnames,
-    inventory::Ledger,
-    store::Kept,
-};
+use crate::{declines::Declines, hostnames::Hostnames, inventory::Ledger, store::Kept};
 
 /// An order that is being looked at, or on which a bid is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     Considering,
     /// Our bid is open; it is closed at `until` unless a lease comes.
-    Bid { until: Option<Instant> },
+    Bid {
+        until: Option<Instant>,
+    },
     /// The bid is to be closed because its time is over; tried again until it works.
-    Closing { after: Instant },
+    Closing {
+        after: Instant,
+    },
 }
 
 /// A lease that binds us.
 #[derive(Debug, Clone)]
-pub struct Held {
+pub(crate) struct Held {
     /// The lease is closed at this moment unless a manifest comes before.
     pub manifest_until: Option<Instant>,
     pub check_funds_at: Instant,
@@ -49,7 +48,7 @@ pub struct Held {
 }
 
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     /// The last block that was handled.
     pub height: u64,
     pub orders: BTreeMap<OrderId, Phase>,
@@ -75,13 +74,8 @@ pub struct State {
 }
 
 impl State {
-    /// Manifests of one deployment.
-    pub fn kept_of(&self, id: &DeploymentId) -> Vec<&Kept> {
-        self.kept.values().filter(|it| it.lease.deployment() == *id).collect()
-    }
-
     /// Our leases of one deployment.
-    pub fn leases_of(&self, id: &DeploymentId) -> Vec<LeaseId> {
+    pub(crate) fn leases_of(&self, id: &DeploymentId) -> Vec<LeaseId> {
         self.leases.keys().filter(|it| it.deployment() == *id).cloned().collect()
     }
 }

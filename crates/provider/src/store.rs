@@ -32,7 +32,7 @@ type Result<T = ()> = std::result::Result<T, Error>;
 
 /// A manifest that was accepted for a lease. Registry passwords may be inside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub(crate) struct Kept {
     pub lease: LeaseId,
     /// Grows with each manifest that differs.
     pub generation: u64,
@@ -45,7 +45,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub fn scheduler(&self, id: u32) -> Option<Scheduler> {
+    pub(crate) fn scheduler(&self, id: u32) -> Option<Scheduler> {
         let (vendor, model) = self.gpus.get(&id)?;
         Some(Scheduler { gpu_vendor: vendor.clone(), gpu_model: model.clone() })
     }
@@ -53,14 +53,14 @@ impl Kept {
 
 /// The state folder.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     dir: PathBuf,
     _lock: File,
 }
 
 impl Store {
     /// Makes the folder if it is not there, and keeps other processes out of it.
-    pub fn open(dir: &Path) -> Result<Store> {
+    pub(crate) fn open(dir: &Path) -> Result<Store> {
         let leases = dir.join("leases");
         fs::create_dir_all(&leases).map_err(failed("create", &leases))?;
         let path = dir.join("lock");
@@ -69,9 +69,7 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => Ok(Store { dir: dir.to_owned(), _lock: lock }),
             Err(fs::TryLockError::WouldBlock) => Err(Error::Locked(dir.to_owned())),
-            Err(fs::TryLockError::Error(source)) => {
-                Err(Error::File { what: "lock", path, source })
-            }
+            Err(fs::TryLockError::Error(source)) => Err(Error::File { what: "lock", path, source }),
         }
     }
 
@@ -79,12 +77,12 @@ impl Store {
         self.dir.join("leases").join(format!("{}.json", backend::lease_name(lease)))
     }
 
-    pub fn put(&self, kept: &Kept) -> Result {
+    pub(crate) fn put(&self, kept: &Kept) -> Result {
         self.write_json(&self.lease_path(&kept.lease), kept)
     }
 
     /// Absent is fine.
-    pub fn remove(&self, lease: &LeaseId) -> Result {
+    pub(crate) fn remove(&self, lease: &LeaseId) -> Result {
         let path = self.lease_path(lease);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -95,7 +93,7 @@ impl Store {
     }
 
     /// All manifests that were kept.
-    pub fn kept(&self) -> Result<Vec<Kept>> {
+    pub(crate) fn kept(&self) -> Result<Vec<Kept>> {
         let dir = self.dir.join("leases");
         let mut found = Vec::new();
         for entry in fs::read_dir(&dir).map_err(failed("read", &dir))? {
@@ -109,16 +107,16 @@ impl Store {
         Ok(found)
     }
 
-    pub fn put_hostnames(&self, rows: &[Row]) -> Result {
+    pub(crate) fn put_hostnames(&self, rows: &[Row]) -> Result {
         self.write_json(&self.dir.join("hostnames.json"), rows)
     }
 
-    pub fn hostnames(&self) -> Result<Vec<Row>> {
+    pub(crate) fn hostnames(&self) -> Result<Vec<Row>> {
         Ok(self.read_json(&self.dir.join("hostnames.json"))?.unwrap_or_default())
     }
 
     /// Certificate and key, PEM.
-    pub fn certificate(&self, address: &str) -> Result<Option<String>> {
+    pub(crate) fn certificate(&self, address: &str) -> Result<Option<String>> {
         let path = self.dir.join(format!("{address}.pem"));
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
@@ -127,7 +125,7 @@ impl Store {
         }
     }
 
-    pub fn put_certificate(&self, address: &str, pem: &str) -> Result {
+    pub(crate) fn put_certificate(&self, address: &str, pem: &str) -> Result {
         self.write(&self.dir.join(format!("{address}.pem")), pem.as_bytes())
     }
 
@@ -137,17 +135,14 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", path)(error)),
         };
-        serde_json::from_slice(&bytes).map(Some).map_err(|it| Error::Damaged {
-            path: path.to_owned(),
-            detail: it.to_string(),
-        })
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|it| Error::Damaged { path: path.to_owned(), detail: it.to_string() })
     }
 
     fn write_json<T: Serialize + ?Sized>(&self, path: &Path, value: &T) -> Result {
-        let bytes = serde_json::to_vec_pretty(value).map_err(|it| Error::Damaged {
-            path: path.to_owned(),
-            detail: it.to_string(),
-        })?;
+        let bytes = serde_json::to_vec_pretty(value)
+            .map_err(|it| Error::Damaged { path: path.to_owned(), detail: it.to_string() })?;
         self.write(path, &bytes)
     }
 

@@ -59,14 +59,7 @@ pub(crate) const STRANGER: u8 = 3;
 pub(crate) const AUDITOR: u8 = 4;
 
 pub(crate) fn lease(dseq: u64) -> LeaseId {
-    LeaseId {
-        owner: account(TENANT),
-        dseq,
-        gseq: 1,
-        oseq: 1,
-        provider: account(PROVIDER),
-        bseq: 0,
-    }
+    LeaseId { owner: account(TENANT), dseq, gseq: 1, oseq: 1, provider: account(PROVIDER), bseq: 0 }
 }
 
 pub(crate) fn workload(image: &str) -> Workload {
@@ -434,8 +427,7 @@ impl FakeChain {
                 lease.state = lease_wire::State::Reclaiming.into();
                 let reclamation = lease.reclamation.as_mut().unwrap();
                 reclamation.started_at = 1;
-                reclamation.deadline =
-                    crate::service::unix_now() + reclamation.window.seconds;
+                reclamation.deadline = crate::service::unix_now() + reclamation.window.seconds;
                 events.push(Event::ReclaimStarted(id));
             }
             Msg::CreateProvider(it) => {

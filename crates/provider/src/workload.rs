@@ -14,18 +14,14 @@ use crate::{hostnames, store::Kept};
 
 /// Settings of the provider that reach into a workload.
 #[derive(Debug, Clone, Default)]
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     pub public_hostname: String,
     /// Generated host names live below it; none when empty.
     pub ingress_domain: String,
 }
 
 /// The workload of a lease. `granted` says whether the lease's group has a host name now (4.17).
-pub fn of(
-    kept: &Kept,
-    around: &Surroundings,
-    granted: impl Fn(&str) -> bool,
-) -> Workload {
+pub(crate) fn of(kept: &Kept, around: &Surroundings, granted: impl Fn(&str) -> bool) -> Workload {
     let lease = &kept.lease;
     let services = kept.group.services().iter().map(|it| {
         let mut service = service(it, lease, around);
@@ -54,12 +50,12 @@ pub fn of(
     }
 }
 
-pub fn generated_host(lease: &LeaseId, service: &str, domain: &str) -> String {
+pub(crate) fn generated_host(lease: &LeaseId, service: &str, domain: &str) -> String {
     format!("{}.{domain}", hostnames::generated_label(lease, service))
 }
 
 /// All host names that the tenant wrote, in the manifest's order.
-pub fn hosts(group: &Group) -> Vec<&str> {
+pub(crate) fn hosts(group: &Group) -> Vec<&str> {
     let exposes = group.services().iter().flat_map(manifest::Service::exposes);
     exposes.flat_map(|it| it.hosts.iter().flatten()).map(String::as_str).collect()
 }
@@ -180,7 +176,7 @@ fn http_options(it: &manifest::HttpOptions) -> HttpOptions {
 }
 
 /// The form in which a machine room finds it again: without credentials.
-pub fn without_secrets(workload: &Workload) -> Workload {
+pub(crate) fn without_secrets(workload: &Workload) -> Workload {
     let mut bare = workload.clone();
     for service in &mut bare.services {
         service.credentials = None;

@@ -111,9 +111,9 @@ fn unit_rule(unit: &Resources) -> Option<String> {
         .or_else(|| within("gpu", gpu, 0, 24))
         .or_else(|| within("memory", memory, MI, 2 << 40))
         .or_else(|| {
-            unit.storage.iter().find_map(|it| {
-                within("storage", quantity::read(&it.quantity), 5 * MI, 32 << 40)
-            })
+            unit.storage
+                .iter()
+                .find_map(|it| within("storage", quantity::read(&it.quantity), 5 * MI, 32 << 40))
         })
         .or_else(|| {
             let attributes = unit.gpu.as_ref().is_some_and(|it| !it.attributes.is_empty());

@@ -19,7 +19,9 @@ use types::{
         deployment::v1beta4::{Group, GroupSpec},
         market::{
             v1::{Lease, LeaseClosedReason},
-            v1beta5::{Bid, MsgCloseBid, MsgCreateBid, MsgLeaseStartReclaim, MsgWithdrawLease, Order},
+            v1beta5::{
+                Bid, MsgCloseBid, MsgCreateBid, MsgLeaseStartReclaim, MsgWithdrawLease, Order,
+            },
         },
         provider::v1beta4::{MsgCreateProvider, MsgUpdateProvider, Provider},
     },
@@ -186,7 +188,9 @@ impl Event {
                 let hash = base64::engine::general_purpose::STANDARD.decode(hash).ok()?;
                 Event::DeploymentUpdated(deployment(id?)?, hash)
             }
-            "akash.deployment.v1.EventDeploymentClosed" => Event::DeploymentClosed(deployment(id?)?),
+            "akash.deployment.v1.EventDeploymentClosed" => {
+                Event::DeploymentClosed(deployment(id?)?)
+            }
             "akash.deployment.v1.EventGroupClosed" => Event::GroupClosed(group(id?)?),
             "akash.audit.v1.EventTrustedAuditorCreated"
             | "akash.audit.v1.EventTrustedAuditorDeleted" => {

@@ -13,7 +13,7 @@ use super::auth::Denied;
 
 /// Anything that ends a request early.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub(crate) enum Refused {
     Denied(Denied),
     /// Plain text with a newline.
     Text(StatusCode, String),
@@ -21,7 +21,7 @@ pub enum Refused {
     Empty(StatusCode),
 }
 
-pub type Result<T> = std::result::Result<T, Refused>;
+pub(crate) type Result<T> = std::result::Result<T, Refused>;
 
 impl From<Denied> for Refused {
     fn from(it: Denied) -> Refused {
@@ -30,7 +30,7 @@ impl From<Denied> for Refused {
 }
 
 impl Refused {
-    pub fn text(status: StatusCode, text: impl Into<String>) -> Refused {
+    pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Refused {
         Refused::Text(status, text.into())
     }
 }
@@ -54,7 +54,7 @@ impl IntoResponse for Refused {
     }
 }
 
-pub fn json<T: Serialize>(value: &T) -> Response {
+pub(crate) fn json<T: Serialize>(value: &T) -> Response {
     match serde_json::to_vec(value) {
         Ok(body) => with(StatusCode::OK, "application/json; charset=UTF-8", body),
         Err(error) => {
@@ -63,13 +63,13 @@ pub fn json<T: Serialize>(value: &T) -> Response {
     }
 }
 
-pub fn empty(status: StatusCode) -> Response {
+pub(crate) fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
-pub fn not_found() -> Refused {
+pub(crate) fn not_found() -> Refused {
     Refused::text(StatusCode::NOT_FOUND, "404 page not found")
 }
 
@@ -81,14 +81,12 @@ fn with(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
 }
 
 /// What a failing machine room means to a tenant (4.5).
-pub fn of_backend(error: &backend::Error) -> Refused {
+pub(crate) fn of_backend(error: &backend::Error) -> Refused {
     use backend::Error as It;
     match error {
         It::Unreachable { .. } => Refused::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         It::NoLease(_) => Refused::text(StatusCode::NOT_FOUND, "kube: lease not found"),
-        It::NoService(_) => {
-            Refused::text(StatusCode::NOT_FOUND, "kube: no service for that lease")
-        }
+        It::NoService(_) => Refused::text(StatusCode::NOT_FOUND, "kube: no service for that lease"),
         _ => Refused::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }

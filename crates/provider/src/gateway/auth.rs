@@ -19,7 +19,7 @@ const KEYS_MOST: usize = 50_000;
 
 /// Why a caller is turned away: status and text of the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denied {
+pub(crate) struct Denied {
     pub status: StatusCode,
     pub text: String,
 }
@@ -29,7 +29,7 @@ impl Denied {
         Denied { status, text: text.to_owned() }
     }
 
-    pub fn unauthorized() -> Denied {
+    pub(crate) fn unauthorized() -> Denied {
         Denied::new(StatusCode::UNAUTHORIZED, "unauthorized access")
     }
 }
@@ -46,19 +46,19 @@ impl From<Refusal> for Denied {
 
 /// An account that proved itself, and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     pub owner: Address,
     access: Access,
 }
 
 impl Caller {
     /// Everything, for the holder of a certificate.
-    pub fn by_certificate(owner: Address) -> Caller {
+    pub(crate) fn by_certificate(owner: Address) -> Caller {
         Caller { owner, access: Access::Full }
     }
 
     /// The services that the caller may touch by this route.
-    pub fn may(
+    pub(crate) fn may(
         &self,
         provider: &Address,
         target: Option<Target>,
@@ -70,7 +70,7 @@ impl Caller {
 
 /// Public keys of accounts. Look-ups are independent of each other and end in time.
 #[derive(Debug, Default)]
-pub struct Keys(Mutex<BTreeMap<Vec<u8>, PublicKey>>);
+pub(crate) struct Keys(Mutex<BTreeMap<Vec<u8>, PublicKey>>);
 
 impl Keys {
     async fn of(&self, chain: &dyn Chain, owner: &Address) -> Result<PublicKey, Denied> {
@@ -108,7 +108,7 @@ fn away() -> Denied {
 }
 
 /// The caller, or none without credentials. `certificate` is the account of a client certificate.
-pub async fn caller(
+pub(crate) async fn caller(
     chain: &dyn Chain,
     keys: &Keys,
     headers: &HeaderMap,

@@ -168,7 +168,12 @@ fn milli(value: u64) -> Quantity {
     }
 }
 
-fn pair(capacity: u64, allocatable: u64, free: u64, show: fn(u64) -> Quantity) -> inventory::ResourcePair {
+fn pair(
+    capacity: u64,
+    allocatable: u64,
+    free: u64,
+    show: fn(u64) -> Quantity,
+) -> inventory::ResourcePair {
     inventory::ResourcePair {
         allocatable: Some(show(allocatable)),
         allocated: Some(show(allocatable.saturating_sub(free))),

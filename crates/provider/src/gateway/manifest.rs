@@ -38,7 +38,13 @@ fn of_manifest(error: &ManifestError) -> Refused {
         ManifestError::Structure(_) | ManifestError::Cross(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ManifestError::Resources(_) | ManifestError::Groups(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    Refused::text(status, error.to_string())
+    let text = error.to_string();
+    // Recorded: `group count mismatch (2 != 1)`.
+    let text = match error {
+        ManifestError::Groups(_) => text.replace(") != (", " != "),
+        _ => text,
+    };
+    Refused::text(status, text)
 }
 
 /// Checks a manifest against the chain and keeps it for every lease of the deployment here. What
@@ -132,7 +138,8 @@ fn accept(
         }
         let generation = before.map_or(1, |it| it.generation + 1);
         let schedulers = state.ledger.of_order(&lease.order()).map(|it| it.schedulers.clone());
-        let gpus = schedulers.unwrap_or_default().into_iter().filter(|it| !it.1.gpu_vendor.is_empty());
+        let gpus =
+            schedulers.unwrap_or_default().into_iter().filter(|it| !it.1.gpu_vendor.is_empty());
         let gpus: BTreeMap<u32, (String, String)> =
             gpus.map(|(id, it)| (id, (it.gpu_vendor, it.gpu_model))).collect();
         let kept = Kept {

@@ -3,17 +3,17 @@
 //! Called by: [`crate::run`]. Calls: the service's state, the machine room, the chain. A request is
 //! parsed to a route first; then the caller proves itself; then the route acts.
 
-pub mod answer;
-pub mod auth;
-pub mod grpc;
-pub mod manifest;
-pub mod migrate;
+pub(crate) mod answer;
+pub(crate) mod auth;
+pub(crate) mod grpc;
+pub(crate) mod manifest;
+pub(crate) mod migrate;
 mod route;
-pub mod shell;
-pub mod status;
-pub mod streams;
+pub(crate) mod shell;
+pub(crate) mod status;
+pub(crate) mod streams;
 mod tls;
-pub mod token;
+pub(crate) mod token;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -92,7 +92,8 @@ async fn connection(
     let handshake = async {
         let mut first = [0];
         if socket.peek(&mut first).await? == 1 && first != [0x16] {
-            let text = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+            let text =
+                "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
             socket.write_all(text.as_bytes()).await?;
             socket.shutdown().await?;
             // What the client still sends is read, or its end would never see the answer.
@@ -116,7 +117,11 @@ async fn connection(
 }
 
 impl Gateway {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>, owner: Option<Address>) -> Response {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        owner: Option<Address>,
+    ) -> Response {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = match Arc::clone(&self).act(request, owner).await {
             Ok(response) => response,
@@ -126,7 +131,11 @@ impl Gateway {
         response
     }
 
-    async fn act(self: Arc<Self>, request: Request<Incoming>, owner: Option<Address>) -> Result<Response> {
+    async fn act(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        owner: Option<Address>,
+    ) -> Result<Response> {
         if request.uri().path().contains("//") {
             return Ok(moved(&request));
         }
@@ -218,7 +227,12 @@ impl Gateway {
         })
     }
 
-    fn lease(&self, caller: &Caller, path: &Lease, scope: Scope) -> Result<(LeaseId, token::Services)> {
+    fn lease(
+        &self,
+        caller: &Caller,
+        path: &Lease,
+        scope: Scope,
+    ) -> Result<(LeaseId, token::Services)> {
         let lease = self.lease_id(caller, path)?;
         let services = self.may(caller, Some(target(&lease)), Some(scope))?;
         Ok((lease, services))

@@ -8,14 +8,14 @@ use super::answer::{Refused, Result, not_found};
 
 /// The numbers of a lease as the path spells them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
+pub(crate) struct Lease {
     pub dseq: String,
     pub gseq: String,
     pub oseq: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
+pub(crate) enum Route {
     Version,
     Address,
     Status,
@@ -32,7 +32,7 @@ pub enum Route {
     MigrateEndpoints,
 }
 
-pub fn parse(method: &Method, path: &str) -> Result<Route> {
+pub(crate) fn parse(method: &Method, path: &str) -> Result<Route> {
     let tokens: Vec<&str> = path.split('/').skip(1).collect();
     let lease = |dseq: &&str, gseq: &&str, oseq: &&str| Lease {
         dseq: (*dseq).to_owned(),
@@ -40,7 +40,11 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
         oseq: (*oseq).to_owned(),
     };
     let only = |wanted: Method, route: Route| {
-        if *method == wanted { Ok(route) } else { Err(Refused::Empty(StatusCode::METHOD_NOT_ALLOWED)) }
+        if *method == wanted {
+            Ok(route)
+        } else {
+            Err(Refused::Empty(StatusCode::METHOD_NOT_ALLOWED))
+        }
     };
     if tokens.iter().any(|it| it.is_empty()) {
         return Err(not_found());
@@ -69,16 +73,14 @@ pub fn parse(method: &Method, path: &str) -> Result<Route> {
 }
 
 /// A decimal number, leading zeros allowed; the texts are those of the reference's library.
-pub fn number(text: &str) -> Result<u64> {
-    parse_number(text, u64::MAX.into()).and_then(|it| {
-        u64::try_from(it).map_err(|_| out_of_range(text))
-    })
+pub(crate) fn number(text: &str) -> Result<u64> {
+    parse_number(text, u64::MAX.into())
+        .and_then(|it| u64::try_from(it).map_err(|_| out_of_range(text)))
 }
 
-pub fn small(text: &str) -> Result<u32> {
-    parse_number(text, u32::MAX.into()).and_then(|it| {
-        u32::try_from(it).map_err(|_| out_of_range(text))
-    })
+pub(crate) fn small(text: &str) -> Result<u32> {
+    parse_number(text, u32::MAX.into())
+        .and_then(|it| u32::try_from(it).map_err(|_| out_of_range(text)))
 }
 
 fn parse_number(text: &str, most: u128) -> Result<u128> {

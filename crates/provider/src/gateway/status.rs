@@ -23,15 +23,15 @@ const COMPATIBLE_VERSION: &str = "0.16.2";
 const SDK_VERSION: &str = "v0.53.4";
 
 #[derive(Debug, Serialize)]
-pub struct AddressAnswer {
+pub(crate) struct AddressAnswer {
     address: String,
 }
 
-pub fn address(service: &Service) -> AddressAnswer {
+pub(crate) fn address(service: &Service) -> AddressAnswer {
     AddressAnswer { address: service.address.to_string() }
 }
 
-pub fn version() -> serde_json::Value {
+pub(crate) fn version() -> serde_json::Value {
     let os = format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH);
     serde_json::json!({
         "akash": {
@@ -60,7 +60,7 @@ pub fn version() -> serde_json::Value {
 }
 
 #[derive(Debug, Serialize)]
-pub struct ProviderStatus {
+pub(crate) struct ProviderStatus {
     cluster: Cluster,
     bidengine: Orders,
     manifest: Deployments,
@@ -139,7 +139,7 @@ struct Deployments {
     deployments: usize,
 }
 
-pub fn provider(service: &Service) -> ProviderStatus {
+pub(crate) fn provider(service: &Service) -> ProviderStatus {
     let state = service.state();
     let sums = |it: &Reservation| {
         let sums = it.sums();
@@ -190,17 +190,19 @@ fn available(all: &Room, free: &Room) -> Available {
     let storage = free.pools.iter();
     Available {
         nodes: nodes.collect(),
-        storage: storage.map(|(class, size)| ClassSize { class: class.clone(), size: *size }).collect(),
+        storage: storage
+            .map(|(class, size)| ClassSize { class: class.clone(), size: *size })
+            .collect(),
     }
 }
 
 /// Declines, newest last; `?order=owner/dseq[/gseq[/oseq]]` or `?owner=` picks some.
 #[derive(Debug, Serialize)]
-pub struct DeclinesAnswer {
+pub(crate) struct DeclinesAnswer {
     declines: Vec<declines::Shown>,
 }
 
-pub fn declines(service: &Service, query: &str) -> DeclinesAnswer {
+pub(crate) fn declines(service: &Service, query: &str) -> DeclinesAnswer {
     let value = |key: &str| {
         let mut pairs = query.split('&').filter_map(|it| it.split_once('='));
         pairs.find(|it| it.0 == key).map(|it| it.1.replace("%2F", "/").replace("%2f", "/"))
@@ -209,7 +211,9 @@ pub fn declines(service: &Service, query: &str) -> DeclinesAnswer {
     let state = service.state();
     let shown = state.declines.iter().map(declines::Decline::show).filter(|it| {
         let below = |prefix: &String| {
-            it.order.strip_prefix(prefix.as_str()).is_some_and(|it| it.is_empty() || it.starts_with('/'))
+            it.order
+                .strip_prefix(prefix.as_str())
+                .is_some_and(|it| it.is_empty() || it.starts_with('/'))
         };
         order.as_ref().is_none_or(below) && owner.as_ref().is_none_or(below)
     });
@@ -217,7 +221,7 @@ pub fn declines(service: &Service, query: &str) -> DeclinesAnswer {
 }
 
 #[derive(Debug, Serialize)]
-pub struct LeaseStatus {
+pub(crate) struct LeaseStatus {
     services: BTreeMap<String, ServiceStatus>,
     forwarded_ports: Option<BTreeMap<String, Vec<ForwardedPort>>>,
     /// Always null: no address can be leased here.
@@ -228,7 +232,7 @@ pub struct LeaseStatus {
 }
 
 #[derive(Debug, Serialize)]
-pub struct ServiceStatus {
+pub(crate) struct ServiceStatus {
     name: String,
     available: u32,
     total: u32,
@@ -280,7 +284,8 @@ pub(crate) async fn lease(service: &Arc<Service>, lease: &LeaseId) -> Result<Res
         let ports: Vec<ForwardedPort> = ports.iter().map(forwarded).collect();
         (!ports.is_empty()).then(|| (it.name.clone(), ports))
     });
-    let services = wanted.services.iter().map(|it| (it.name.clone(), describe(it, &wanted, &found)));
+    let services =
+        wanted.services.iter().map(|it| (it.name.clone(), describe(it, &wanted, &found)));
     Ok(answer::json(&LeaseStatus {
         services: services.collect(),
         forwarded_ports: has_ports.then(|| ports.collect()),

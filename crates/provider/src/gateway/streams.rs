@@ -144,32 +144,38 @@ pub(super) async fn logs(
 ) -> Result<Response> {
     let wanted = Wanted::read(request.uri().query().unwrap_or_default())?.within(&services)?;
     let upgrade = upgrade(request).await?;
-    Ok(upgrade.on_upgrade(move |socket| async move {
-        if !service.state().kept.contains_key(&lease) {
-            return close(socket, NO_LEASE, "").await;
-        }
-        let query = LogQuery {
-            services: wanted.services,
-            follow: wanted.follow,
-            tail: wanted.tail,
-            timestamps: false,
-        };
-        match service.backend.logs(&lease, query).await {
-            Ok(lines) => {
-                let texts = lines.map(|it: LogLine| text(&Line { name: &it.replica, message: &it.text }));
-                send_all(socket, texts, service.stop.clone()).await;
+    Ok(upgrade
+        .on_upgrade(move |socket| async move {
+            if !service.state().kept.contains_key(&lease) {
+                return close(socket, NO_LEASE, "").await;
             }
-            Err(backend::Error::NoLease(_) | backend::Error::NoService(_) | backend::Error::NotRunning { .. }) => {
-                close(socket, INTERNAL, "no running pods").await;
+            let query = LogQuery {
+                services: wanted.services,
+                follow: wanted.follow,
+                tail: wanted.tail,
+                timestamps: false,
+            };
+            match service.backend.logs(&lease, query).await {
+                Ok(lines) => {
+                    let texts = lines
+                        .map(|it: LogLine| text(&Line { name: &it.replica, message: &it.text }));
+                    send_all(socket, texts, service.stop.clone()).await;
+                }
+                Err(
+                    backend::Error::NoLease(_)
+                    | backend::Error::NoService(_)
+                    | backend::Error::NotRunning { .. },
+                ) => {
+                    close(socket, INTERNAL, "no running pods").await;
+                }
+                Err(backend::Error::Unreachable { .. }) => close(socket, UNAVAILABLE, "").await,
+                Err(error) => {
+                    tracing::warn!(%lease, %error, "cannot read logs");
+                    close(socket, INTERNAL, "").await;
+                }
             }
-            Err(backend::Error::Unreachable { .. }) => close(socket, UNAVAILABLE, "").await,
-            Err(error) => {
-                tracing::warn!(%lease, %error, "cannot read logs");
-                close(socket, INTERNAL, "").await;
-            }
-        }
-    })
-    .into_response())
+        })
+        .into_response())
 }
 
 pub(super) async fn events(
@@ -180,29 +186,30 @@ pub(super) async fn events(
 ) -> Result<Response> {
     let wanted = Wanted::read(request.uri().query().unwrap_or_default())?.within(&services)?;
     let upgrade = upgrade(request).await?;
-    Ok(upgrade.on_upgrade(move |socket| async move {
-        if !service.state().kept.contains_key(&lease) {
-            return close(socket, NO_LEASE, "").await;
-        }
-        let names: BTreeSet<String> = wanted.services.into_iter().collect();
-        let of_lease = lease.clone();
-        let chosen = move |it: &backend::Change| {
-            it.lease == of_lease
-                && (names.is_empty() || names.contains(&it.service) || it.service.is_empty())
-        };
-        let (old, new) = service.events.of(&lease);
-        let old = futures::stream::iter(old.into_iter());
-        let all = if wanted.follow {
-            let new = tokio_stream::wrappers::BroadcastStream::new(new);
-            old.chain(new.filter_map(|it| async { it.ok() })).boxed()
-        } else {
-            old.boxed()
-        };
-        let texts = all.filter(move |it| std::future::ready(chosen(it)));
-        let texts = texts.map(|it| text(&events::show(&it)));
-        send_all(socket, texts, service.stop.clone()).await;
-    })
-    .into_response())
+    Ok(upgrade
+        .on_upgrade(move |socket| async move {
+            if !service.state().kept.contains_key(&lease) {
+                return close(socket, NO_LEASE, "").await;
+            }
+            let names: BTreeSet<String> = wanted.services.into_iter().collect();
+            let of_lease = lease.clone();
+            let chosen = move |it: &backend::Change| {
+                it.lease == of_lease
+                    && (names.is_empty() || names.contains(&it.service) || it.service.is_empty())
+            };
+            let (old, new) = service.events.of(&lease);
+            let old = futures::stream::iter(old.into_iter());
+            let all = if wanted.follow {
+                let new = tokio_stream::wrappers::BroadcastStream::new(new);
+                old.chain(new.filter_map(|it| async { it.ok() })).boxed()
+            } else {
+                old.boxed()
+            };
+            let texts = all.filter(move |it| std::future::ready(chosen(it)));
+            let texts = texts.map(|it| text(&events::show(&it)));
+            send_all(socket, texts, service.stop.clone()).await;
+        })
+        .into_response())
 }
 
 /// One JSON object and a newline inside the message.
@@ -274,7 +281,10 @@ mod tests {
         ] {
             assert_eq!(read(query).unwrap_err(), bad(text));
         }
-        assert_eq!(pairs("a=%2Fb%20c&d=e+f"), [("a".into(), "/b c".into()), ("d".into(), "e f".into())]);
+        assert_eq!(
+            pairs("a=%2Fb%20c&d=e+f"),
+            [("a".into(), "/b c".into()), ("d".into(), "e f".into())]
+        );
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::{
 
 use parking_lot::Mutex;
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
+    SignatureScheme,
     client::danger::HandshakeSignatureValid,
     crypto::{CryptoProvider, ring, verify_tls13_signature},
     server::danger::{ClientCertVerified, ClientCertVerifier},
@@ -103,9 +104,10 @@ impl OnChain {
         }
         let lookup = tokio::time::timeout(LOOKUP_LIMIT, self.chain.certificates(&owner));
         let found = tokio::task::block_in_place(|| self.runtime.block_on(lookup)).ok()?.ok()?;
-        let same = found.iter().filter(|it| it.serial == serial).any(|it| {
-            CertificateDer::from_pem_slice(&it.cert).is_ok_and(|it| it == *presented)
-        });
+        let same = found
+            .iter()
+            .filter(|it| it.serial == serial)
+            .any(|it| CertificateDer::from_pem_slice(&it.cert).is_ok_and(|it| it == *presented));
         if !same {
             return None;
         }

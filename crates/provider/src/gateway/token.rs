@@ -19,7 +19,7 @@ const TOKEN_BYTES_MAX: usize = 64 * 1024;
 
 /// Why a token is refused; the texts are the reference's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// Form, algorithm, issuer, key or signature.
     #[error("JWT is invalid")]
     Invalid,
@@ -30,7 +30,7 @@ pub enum Refusal {
 
 /// What a token may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
+pub(crate) enum Scope {
     SendManifest,
     GetManifest,
     Logs,
@@ -63,20 +63,20 @@ impl Scope {
 
 /// What the holder of a token may do, everywhere or here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     Full,
     Scoped(BTreeSet<Scope>),
     Granular(Vec<Permission>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permission {
+pub(crate) struct Permission {
     pub provider: Address,
     pub access: ProviderAccess,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProviderAccess {
+pub(crate) enum ProviderAccess {
     Full,
     Scoped(BTreeSet<Scope>),
     Granular(Vec<Grant>),
@@ -84,7 +84,7 @@ pub enum ProviderAccess {
 
 /// Leave for one deployment; zero for `gseq` or `oseq` means any.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
+pub(crate) struct Grant {
     pub dseq: u64,
     pub gseq: u32,
     pub oseq: u32,
@@ -94,7 +94,7 @@ pub struct Grant {
 
 /// What a request is about.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Target {
+pub(crate) struct Target {
     pub dseq: u64,
     /// Zero where the route has none.
     pub gseq: u32,
@@ -103,13 +103,13 @@ pub struct Target {
 
 /// Which services a request may touch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Services {
+pub(crate) enum Services {
     All,
     Only(BTreeSet<String>),
 }
 
 impl Services {
-    pub fn allow(&self, service: &str) -> bool {
+    pub(crate) fn allow(&self, service: &str) -> bool {
         match self {
             Services::All => true,
             Services::Only(names) => names.contains(service),
@@ -120,7 +120,7 @@ impl Services {
 impl Access {
     /// Whether the route may be used, and for which services. A route without a scope (`None`)
     /// needs leave for the provider, and for the deployment where it names one.
-    pub fn allows(
+    pub(crate) fn allows(
         &self,
         provider: &Address,
         target: Option<Target>,
@@ -162,7 +162,7 @@ fn granted(grants: &[Grant], target: Option<Target>, scope: Option<Scope>) -> Op
 }
 
 /// A token taken apart, its signature not yet checked.
-pub struct Token {
+pub(crate) struct Token {
     pub issuer: Address,
     adr36: bool,
     signed: String,
@@ -172,7 +172,7 @@ pub struct Token {
 
 impl Token {
     /// Form, algorithm and issuer.
-    pub fn read(text: &str) -> Result<Token, Refusal> {
+    pub(crate) fn read(text: &str) -> Result<Token, Refusal> {
         if text.len() > TOKEN_BYTES_MAX {
             return Err(Refusal::Invalid);
         }
@@ -203,7 +203,7 @@ impl Token {
     }
 
     /// Signature by the issuer's key, then the claims. `now` is Unix time in seconds.
-    pub fn verify(&self, key: &PublicKey, now: f64) -> Result<Access, Refusal> {
+    pub(crate) fn verify(&self, key: &PublicKey, now: f64) -> Result<Access, Refusal> {
         if !self.signed_by(key) {
             return Err(Refusal::Invalid);
         }
@@ -425,8 +425,7 @@ mod tests {
                 Some(text) => text.to_owned(),
                 None => sign(&key, &case["claims"]),
             };
-            let result =
-                Token::read(&text).and_then(|it| it.verify(&key.public(), now as f64));
+            let result = Token::read(&text).and_then(|it| it.verify(&key.public(), now as f64));
             let fails = case["expected"]["verifyFail"] == Value::Bool(true);
             assert_eq!(result.is_err(), fails, "{}: {result:?}", case["description"]);
         }
@@ -462,9 +461,15 @@ mod tests {
             (serde_json::json!({"access": "full", "scope": ["logs"]}), Some(Refusal::Claims)),
             (serde_json::json!({"access": "none"}), Some(Refusal::Claims)),
             (serde_json::json!({"access": "scoped", "scope": []}), Some(Refusal::Claims)),
-            (serde_json::json!({"access": "scoped", "scope": ["logs"], "permissions": []}), Some(Refusal::Claims)),
+            (
+                serde_json::json!({"access": "scoped", "scope": ["logs"], "permissions": []}),
+                Some(Refusal::Claims),
+            ),
             (serde_json::json!({"access": "granular", "permissions": []}), Some(Refusal::Claims)),
-            (serde_json::json!({"access": "granular", "permissions": [{"provider": "x", "access": "full"}]}), Some(Refusal::Invalid)),
+            (
+                serde_json::json!({"access": "granular", "permissions": [{"provider": "x", "access": "full"}]}),
+                Some(Refusal::Invalid),
+            ),
         ] {
             assert_eq!(read_access(&leases).err(), want, "{leases}");
         }

@@ -3,7 +3,7 @@
 //! Called by: [`crate::run`]. Calls: the machine room for targets, then the containers. Routes by
 //! host name, tries further replicas as the expose's options say, and passes websockets through.
 
-pub mod pages;
+pub(crate) mod pages;
 
 use std::{
     collections::BTreeMap,
@@ -144,7 +144,8 @@ impl Ingress {
             Some((at, them)) if at.elapsed() < TARGETS_AGE && !them.is_empty() => them,
             _ => {
                 let status = self.service.backend.status(&place.lease).await;
-                let service = status.ok().flatten().and_then(|mut it| it.services.remove(&place.service));
+                let service =
+                    status.ok().flatten().and_then(|mut it| it.services.remove(&place.service));
                 let targets = service.map(|it| it.targets).unwrap_or_default();
                 let targets = targets.iter().filter(|it| it.http);
                 let fresh: Vec<SocketAddr> =
@@ -188,19 +189,23 @@ impl Ingress {
 
         let idempotent = matches!(
             parts.method,
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE | Method::TRACE
+            Method::GET
+                | Method::HEAD
+                | Method::OPTIONS
+                | Method::PUT
+                | Method::DELETE
+                | Method::TRACE
         );
         let no_body = length.unwrap_or(0) == 0 && hyper::body::Body::is_end_stream(&body);
         let small = no_body || length.is_some_and(|it| it <= REPLAY_MAX);
         if !(idempotent && small) {
-            let body = if limit > 0 {
-                Body::new(Limited::new(body, limit))
-            } else {
-                Body::new(body)
-            };
+            let body =
+                if limit > 0 { Body::new(Limited::new(body, limit)) } else { Body::new(body) };
             let Some(target) = targets.first() else { return pages::no_replica(&place.service) };
             let sent = attempt(*target, Request::from_parts(parts, body), options).await;
-            return sent.unwrap_or_else(|miss| pages::bad_gateway(&place.service, matches!(miss, Miss::Timeout)));
+            return sent.unwrap_or_else(|miss| {
+                pages::bad_gateway(&place.service, matches!(miss, Miss::Timeout))
+            });
         }
         let Ok(body) = body.collect().await else {
             return pages::bad_request();
@@ -289,8 +294,9 @@ async fn attempt(
     let socket = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(target)).await;
     let socket = socket.map_err(|_| Miss::Timeout)?.map_err(|_| Miss::Error)?;
     let _ = socket.set_nodelay(true);
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.map_err(|_| Miss::Error)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
+        .await
+        .map_err(|_| Miss::Error)?;
     tokio::spawn(connection.with_upgrades());
     let limit = wait(options.read_timeout_ms).max(wait(options.send_timeout_ms));
     let response = tokio::time::timeout(limit, sender.send_request(request)).await;
@@ -338,9 +344,15 @@ fn strip(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
-    for name in
-        ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]
-    {
+    for name in [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ] {
         headers.remove(name);
     }
 }
@@ -366,9 +378,8 @@ mod tests {
 
     #[test]
     fn a_host_is_read_without_its_port_and_case() {
-        let of = |host: &str| {
-            host_of(&Request::builder().header(HOST, host).body(()).unwrap()).unwrap()
-        };
+        let of =
+            |host: &str| host_of(&Request::builder().header(HOST, host).body(()).unwrap()).unwrap();
         assert_eq!(of("Web.Example:8080"), "web.example");
         assert_eq!(of("web.example."), "web.example");
         assert_eq!(of("[::1]:80"), "[::1]");

@@ -5,42 +5,60 @@
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 
-pub fn unknown_host(host: &str) -> Response {
+pub(crate) fn unknown_host(host: &str) -> Response {
     let what = match host {
         "" => "The request names no host.".to_owned(),
-        host => format!("No deployment on this provider uses the host name <b>{}</b>.", escape(host)),
+        host => {
+            format!("No deployment on this provider uses the host name <b>{}</b>.", escape(host))
+        }
     };
-    page(StatusCode::NOT_FOUND, "Nobody lives here", &format!(
-        "{what} If it is yours: has the lease started, was the manifest sent, and is the name in <code>accept</code> or among the lease's URIs?"
-    ))
+    page(
+        StatusCode::NOT_FOUND,
+        "Nobody lives here",
+        &format!(
+            "{what} If it is yours: has the lease started, was the manifest sent, and is the name in <code>accept</code> or among the lease's URIs?"
+        ),
+    )
 }
 
-pub fn no_replica(service: &str) -> Response {
-    page(StatusCode::SERVICE_UNAVAILABLE, "Not ready", &format!(
-        "No replica of the service <b>{}</b> is running now. It may be starting; look at the lease's status and logs.",
-        escape(service)
-    ))
+pub(crate) fn no_replica(service: &str) -> Response {
+    page(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Not ready",
+        &format!(
+            "No replica of the service <b>{}</b> is running now. It may be starting; look at the lease's status and logs.",
+            escape(service)
+        ),
+    )
 }
 
-pub fn bad_gateway(service: &str, timeout: bool) -> Response {
+pub(crate) fn bad_gateway(service: &str, timeout: bool) -> Response {
     let (status, what) = if timeout {
         (StatusCode::GATEWAY_TIMEOUT, "did not answer in time")
     } else {
         (StatusCode::BAD_GATEWAY, "did not answer")
     };
-    page(status, "No answer", &format!(
-        "The service <b>{}</b> {what}. Does it listen on the port that the manifest exposes?",
-        escape(service)
-    ))
+    page(
+        status,
+        "No answer",
+        &format!(
+            "The service <b>{}</b> {what}. Does it listen on the port that the manifest exposes?",
+            escape(service)
+        ),
+    )
 }
 
-pub fn too_large(most: u32) -> Response {
-    page(StatusCode::PAYLOAD_TOO_LARGE, "Too large", &format!(
-        "The body is larger than {most} bytes. The tenant sets this with <code>max_body_size</code>."
-    ))
+pub(crate) fn too_large(most: u32) -> Response {
+    page(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "Too large",
+        &format!(
+            "The body is larger than {most} bytes. The tenant sets this with <code>max_body_size</code>."
+        ),
+    )
 }
 
-pub fn bad_request() -> Response {
+pub(crate) fn bad_request() -> Response {
     page(StatusCode::BAD_REQUEST, "Incomplete", "The request's body ended too early.")
 }
 

@@ -141,9 +141,10 @@ impl Room {
             classes: it.storage_classes.clone(),
         });
         let nodes = nodes.collect();
-        let pools = report.storage.iter().map(|it| {
-            (it.class.clone(), take(&mut persistent, it.bytes.allocatable))
-        });
+        let pools = report
+            .storage
+            .iter()
+            .map(|it| (it.class.clone(), take(&mut persistent, it.bytes.allocatable)));
         Room { nodes, pools: pools.collect() }
     }
 }
@@ -248,8 +249,7 @@ struct Wanted {
 
 impl Wanted {
     fn of(unit: &Resources, commit: Commit) -> Result<Wanted, Shortfall> {
-        let unreadable =
-            |what: &str| Shortfall::new(Dimension::Request, unit.id, 0, 0).of(what);
+        let unreadable = |what: &str| Shortfall::new(Dimension::Request, unit.id, 0, 0).of(what);
         let cpu = unit.cpu.as_ref().and_then(|it| quantity::read(&it.units));
         let memory = unit.memory.as_ref().and_then(|it| quantity::read(&it.quantity));
         let gpu = unit.gpu.as_ref();
@@ -261,7 +261,10 @@ impl Wanted {
         Ok(Wanted {
             id: unit.id,
             cpu_milli: committed(cpu.ok_or_else(|| unreadable("cpu"))?, commit.cpu_percent),
-            memory_bytes: committed(memory.ok_or_else(|| unreadable("memory"))?, commit.memory_percent),
+            memory_bytes: committed(
+                memory.ok_or_else(|| unreadable("memory"))?,
+                commit.memory_percent,
+            ),
             gpus: gpus.ok_or_else(|| unreadable("gpu"))?,
             gpu_attributes: gpu.map(|it| it.attributes.clone()).unwrap_or_default(),
             volumes: volumes.collect::<Result<_, _>>()?,
@@ -270,21 +273,25 @@ impl Wanted {
 
     /// Takes one replica out of a node and the pools, or changes nothing. Returns the narrowed GPU
     /// attribute too.
-    fn try_on(&self, room: &mut Room, at: usize) -> Result<(Scheduler, Option<Attribute>), Failure> {
+    fn try_on(
+        &self,
+        room: &mut Room,
+        at: usize,
+    ) -> Result<(Scheduler, Option<Attribute>), Failure> {
         let short = |dimension, wanted, free| Shortfall::new(dimension, self.id, wanted, free);
         let Some(mut node) = room.nodes.get(at).cloned() else {
             return Err(Failure::Node(Shortfall::unknown()));
         };
         let mut pools = room.pools.clone();
-        node.cpu_milli = node.cpu_milli.checked_sub(self.cpu_milli).ok_or_else(|| {
-            Failure::Node(short(Dimension::Cpu, self.cpu_milli, node.cpu_milli))
-        })?;
+        node.cpu_milli = node
+            .cpu_milli
+            .checked_sub(self.cpu_milli)
+            .ok_or_else(|| Failure::Node(short(Dimension::Cpu, self.cpu_milli, node.cpu_milli)))?;
         let (scheduler, narrowed) = self.take_gpus(&mut node)?;
         take_memory(&mut node, self.memory_bytes, self.id)?;
         for (bytes, attributes) in &self.volumes {
-            let kind = kind(attributes).map_err(|it| {
-                Failure::Cluster(short(Dimension::Request, 0, 0).of(&it))
-            })?;
+            let kind = kind(attributes)
+                .map_err(|it| Failure::Cluster(short(Dimension::Request, 0, 0).of(&it)))?;
             match kind {
                 VolumeKind::Ram => take_memory(&mut node, *bytes, self.id)?,
                 VolumeKind::Ephemeral => {
@@ -359,9 +366,9 @@ impl Wanted {
 
 fn take_memory(node: &mut Node, bytes: u64, unit: u32) -> Result<(), Failure> {
     let free = node.memory_bytes;
-    node.memory_bytes = free.checked_sub(bytes).ok_or_else(|| {
-        Failure::Node(Shortfall::new(Dimension::Memory, unit, bytes, free))
-    })?;
+    node.memory_bytes = free
+        .checked_sub(bytes)
+        .ok_or_else(|| Failure::Node(Shortfall::new(Dimension::Memory, unit, bytes, free)))?;
     Ok(())
 }
 
@@ -386,7 +393,7 @@ struct GpuRequest<'a> {
 impl GpuRequest<'_> {
     fn read(key: &str) -> Option<GpuRequest<'_>> {
         let tokens: Vec<&str> = key.split('/').collect();
-        let [ "vendor", vendor, "model", model, rest @ ..] = tokens.as_slice() else { return None };
+        let ["vendor", vendor, "model", model, rest @ ..] = tokens.as_slice() else { return None };
         let mut request = GpuRequest { vendor, model, ram: None, interface: None };
         for pair in rest.chunks(2) {
             match pair {

@@ -99,7 +99,11 @@ impl Ledger {
         self.replay()
     }
 
-    pub fn reserve(&mut self, order: &OrderId, group: &GroupSpec) -> Result<Reservation, Shortfall> {
+    pub fn reserve(
+        &mut self,
+        order: &OrderId,
+        group: &GroupSpec,
+    ) -> Result<Reservation, Shortfall> {
         if let Some(made) = self.of_order(order) {
             return Ok(made.clone());
         }
@@ -209,7 +213,8 @@ impl Reservation {
             let count = u64::from(*count);
             let times = |it: Option<u64>| it.unwrap_or(0).saturating_mul(count);
             sums.cpu_milli += times(unit.cpu.as_ref().and_then(|it| quantity::read(&it.units)));
-            sums.memory_bytes += times(unit.memory.as_ref().and_then(|it| quantity::read(&it.quantity)));
+            sums.memory_bytes +=
+                times(unit.memory.as_ref().and_then(|it| quantity::read(&it.quantity)));
             sums.gpus += times(unit.gpu.as_ref().and_then(|it| quantity::read(&it.units)));
             for volume in &unit.storage {
                 let bytes = times(quantity::read(&volume.quantity));

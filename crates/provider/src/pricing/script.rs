@@ -133,9 +133,10 @@ pub(crate) fn request(
     denom: &str,
     most: u128,
 ) -> Option<Vec<u8>> {
-    let units = group.resources.iter().enumerate().map(|(index, unit)| {
-        describe(allocated.get(index).unwrap_or(&unit.resource), unit.count)
-    });
+    let units =
+        group.resources.iter().enumerate().map(|(index, unit)| {
+            describe(allocated.get(index).unwrap_or(&unit.resource), unit.count)
+        });
     let request = Request {
         resources: units.collect::<Option<_>>()?,
         price: Price { denom: denom.to_owned(), amount: quantity::show_decimal(most) },

@@ -38,17 +38,22 @@ async fn declined(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bid_has_the_price_of_the_table_the_offer_that_was_asked_for_and_the_deposit() {
     let world = World::new();
-    let handle = world
-        .start_with(|it| it.reclamation_window = Some("24h".parse::<Span>().unwrap()))
-        .await;
+    let handle =
+        world.start_with(|it| it.reclamation_window = Some("24h".parse::<Span>().unwrap())).await;
     let job = Job::web();
     world.chain.deploy(TENANT, 7, &job);
     eventually("a bid", || !bids(&world).is_empty()).await;
     let bid = bids(&world).remove(0);
     // 500 x 0.004 + 64 x 0.0016 + 128 x 0.00016 + 1
     assert_eq!(bid.price.amount, "3122880000000000000");
-    assert_eq!((bid.price.denom.as_str(), bid.id.provider), ("uact", account(PROVIDER).to_string()));
-    assert_eq!((bid.deposit.amount.denom.as_str(), bid.deposit.amount.amount.as_str()), ("uact", "500000"));
+    assert_eq!(
+        (bid.price.denom.as_str(), bid.id.provider),
+        ("uact", account(PROVIDER).to_string())
+    );
+    assert_eq!(
+        (bid.deposit.amount.denom.as_str(), bid.deposit.amount.amount.as_str()),
+        ("uact", "500000")
+    );
     assert_eq!(bid.deposit.sources, [1]);
     assert_eq!(bid.resources_offer.len(), 1);
     assert_eq!(bid.resources_offer[0].resources, job.group.resources[0].resource);
@@ -137,9 +142,8 @@ async fn a_provider_may_keep_to_orders_with_a_marker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_wants_notice_gets_no_bid_without_a_window_long_enough() {
     let world = World::new();
-    let handle = world
-        .start_with(|it| it.reclamation_window = Some("1h".parse::<Span>().unwrap()))
-        .await;
+    let handle =
+        world.start_with(|it| it.reclamation_window = Some("1h".parse::<Span>().unwrap())).await;
     // The order is edited before the provider can see it: its event comes with the next block.
     world.chain.set_down(true);
     let order = world.chain.deploy(TENANT, 1, &Job::web());

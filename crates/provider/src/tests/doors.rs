@@ -102,9 +102,9 @@ impl Door {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anyone));
         let config = match &self.identity {
-            Some((certificate, key)) => config
-                .with_client_auth_cert(vec![certificate.clone()], key.clone_key())
-                .unwrap(),
+            Some((certificate, key)) => {
+                config.with_client_auth_cert(vec![certificate.clone()], key.clone_key()).unwrap()
+            }
             None => config.with_no_client_auth(),
         };
         let socket = TcpStream::connect(self.address).await?;
@@ -164,9 +164,10 @@ impl Door {
 
     /// The token as a header, unless it is one already.
     fn with_bearer(&self) -> Door {
-        let token = self.token.as_ref().map(|it| {
-            if it.contains(' ') { it.clone() } else { format!("Bearer {it}") }
-        });
+        let token = self
+            .token
+            .as_ref()
+            .map(|it| if it.contains(' ') { it.clone() } else { format!("Bearer {it}") });
         let identity = self.identity.as_ref().map(|(it, key)| (it.clone(), key.clone_key()));
         Door { address: self.address, token, identity }
     }
@@ -201,7 +202,11 @@ impl Door {
     }
 
     /// Messages until the server closes, and the close frame.
-    pub(super) async fn listen(&self, path: &str, say: Vec<Message>) -> (Vec<Message>, Option<(u16, String)>) {
+    pub(super) async fn listen(
+        &self,
+        path: &str,
+        say: Vec<Message>,
+    ) -> (Vec<Message>, Option<(u16, String)>) {
         let door = self.with_bearer();
         let stream = door.tls(&[&rustls::version::TLS13]).await.unwrap();
         let mut request = Request::builder()
@@ -241,7 +246,9 @@ pub(super) async fn put(door: &Door, dseq: u64, body: Vec<u8>) -> (u16, String) 
 }
 
 /// A certificate of an account, and its message for the chain.
-pub(super) fn certificate(owner: u8) -> (Identity, types::wire::akash::cert::v1::MsgCreateCertificate, String) {
+pub(super) fn certificate(
+    owner: u8,
+) -> (Identity, types::wire::akash::cert::v1::MsgCreateCertificate, String) {
     let made =
         client::cert::generate(&address_text(owner), &[], client::cert::DEFAULT_LIFE).unwrap();
     let identity = (
@@ -340,8 +347,7 @@ async fn declines_are_there_to_be_read() {
     let world = World::new();
     let handle = world.start().await;
     let mut job = Job::web();
-    job.group.resources[0].resource.cpu.as_mut().unwrap().units =
-        crate::quantity::write(64_000);
+    job.group.resources[0].resource.cpu.as_mut().unwrap().units = crate::quantity::write(64_000);
     let order = world.chain.deploy(TENANT, 7, &job);
     eventually("a decline", || !handle.declines().is_empty()).await;
     let door = Door::open(&world, &handle, TENANT).with_token(None);
@@ -369,7 +375,9 @@ async fn logs_and_events_are_streamed() {
     let (heard, close) = door.listen("/lease/7/1/1/logs?follow=false&tail=1", Vec::new()).await;
     let texts: Vec<String> = heard.iter().map(|it| it.to_text().unwrap().to_owned()).collect();
     assert_eq!(texts.len(), 1, "{texts:?}");
-    assert!(texts[0].starts_with("{\"name\":\"web-") && texts[0].ends_with("\"message\":\"second\"}\n"));
+    assert!(
+        texts[0].starts_with("{\"name\":\"web-") && texts[0].ends_with("\"message\":\"second\"}\n")
+    );
     assert_eq!(close.map(|it| it.0), Some(1000));
     let (_, close) = door.listen("/lease/7/1/1/logs?service=nope", Vec::new()).await;
     assert_eq!(close, Some((4000, "no running pods".to_owned())));
@@ -477,7 +485,8 @@ async fn a_host_name_has_one_owner_and_moves_only_by_its_owner() {
             "hostnames_to_migrate": [host], "destination_dseq": dseq, "destination_gseq": 1
         });
         let body = serde_json::to_vec(&body).unwrap();
-        let answer = door.with_bearer().send(Method::POST, "/hostname/migrate", body).await.unwrap();
+        let answer =
+            door.with_bearer().send(Method::POST, "/hostname/migrate", body).await.unwrap();
         (answer.status, answer.text)
     };
     assert_eq!(
@@ -537,7 +546,8 @@ async fn web_server() -> SocketAddr {
                     return;
                 }
                 let text = format!("{head}|page");
-                let page = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+                let page =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len());
                 let _ = socket.write_all(page.as_bytes()).await;
             });
         }
@@ -558,7 +568,8 @@ async fn the_ingress_leads_a_host_name_to_its_container() {
     let world = World::new();
     let handle = world.start().await;
     let front = handle.ingress.unwrap();
-    let get = |host: &str| format!("GET /x?y=1 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let get =
+        |host: &str| format!("GET /x?y=1 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     let nobody = ingress(front, &get("nobody.example")).await;
     assert!(nobody.starts_with("HTTP/1.1 404") && nobody.contains("nobody.example"), "{nobody}");
 
@@ -571,14 +582,17 @@ async fn the_ingress_leads_a_host_name_to_its_container() {
         let host = host.as_str().unwrap();
         let page = ingress(front, &get(&format!("{host}:8080"))).await;
         assert!(page.starts_with("HTTP/1.1 200") && page.ends_with("|page"), "{page}");
-        assert!(page.contains("get /x?y=1 http/1.1") && page.contains("x-forwarded-for: 127.0.0.1"));
+        assert!(
+            page.contains("get /x?y=1 http/1.1") && page.contains("x-forwarded-for: 127.0.0.1")
+        );
         assert!(page.contains(&format!("host: {host}:8080")), "{page}");
     }
     let long = "POST / HTTP/1.1\r\nHost: app.example.com\r\nContent-Length: 2000000\r\nConnection: close\r\n\r\n";
     assert!(ingress(front, long).await.starts_with("HTTP/1.1 413"));
 
     let mut socket = TcpStream::connect(front).await.unwrap();
-    let upgrade = "GET / HTTP/1.1\r\nHost: app.example.com\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+    let upgrade =
+        "GET / HTTP/1.1\r\nHost: app.example.com\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
     socket.write_all(upgrade.as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -627,12 +641,13 @@ async fn the_status_service_answers_over_grpc() {
         hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     for (method, header) in [("GetStatus", "Bearer x"), ("StreamStatus", "")] {
-        let request = Request::post(format!("https://localhost/akash.provider.v1.ProviderRPC/{method}"))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .header("authorization", header)
-            .body(Full::new(bytes::Bytes::from_static(&[0; 5])))
-            .unwrap();
+        let request =
+            Request::post(format!("https://localhost/akash.provider.v1.ProviderRPC/{method}"))
+                .header("content-type", "application/grpc")
+                .header("te", "trailers")
+                .header("authorization", header)
+                .body(Full::new(bytes::Bytes::from_static(&[0; 5])))
+                .unwrap();
         let response = sender.send_request(request).await.unwrap();
         let mut body = response.into_body();
         let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();

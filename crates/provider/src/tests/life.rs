@@ -9,9 +9,7 @@ use super::doors::{Door, put};
 use crate::{
     chain::Msg,
     config::Span,
-    testing::{
-        FakeChain, Job, PROVIDER, TENANT, World, account, eventually, running,
-    },
+    testing::{FakeChain, Job, PROVIDER, TENANT, World, account, eventually, running},
 };
 
 const MANY_THREADS: &str = "a test runtime has several threads";
@@ -36,9 +34,8 @@ async fn runs(world: &World, leases: &[&types::ids::LeaseId], what: &str) {
 async fn an_order_becomes_a_bid_a_lease_a_workload_a_payment_and_nothing() {
     let _ = MANY_THREADS;
     let world = World::new();
-    let handle = world
-        .start_with(|it| it.timers.withdrawal_period = Span(Duration::from_millis(300)))
-        .await;
+    let handle =
+        world.start_with(|it| it.timers.withdrawal_period = Span(Duration::from_millis(300))).await;
     let record = world.chain.record().expect("the provider registers itself");
     assert_eq!(record.host_uri, "https://localhost:8443");
     assert_eq!(world.chain.published().len(), 1, "the gateway's certificate is on chain");
@@ -53,7 +50,9 @@ async fn an_order_becomes_a_bid_a_lease_a_workload_a_payment_and_nothing() {
     let service = found.service("web").unwrap();
     assert_eq!(service.image, "nginx:1.27");
     assert_eq!(service.resources.cpu_milli, 500);
-    for env in ["A=1", "AKASH_DEPLOYMENT_SEQUENCE=7", "AKASH_CLUSTER_PUBLIC_HOSTNAME=provider.example.com"] {
+    for env in
+        ["A=1", "AKASH_DEPLOYMENT_SEQUENCE=7", "AKASH_CLUSTER_PUBLIC_HOSTNAME=provider.example.com"]
+    {
         assert!(service.env.iter().any(|it| it == env), "{env} in {:?}", service.env);
     }
     assert!(service.exposes[0].hosts.iter().any(|it| it == "app.example.com"));
@@ -149,9 +148,8 @@ async fn a_bid_that_was_open_before_a_restart_is_kept_and_not_repeated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_without_an_accepted_manifest_is_closed_in_time_and_a_bad_manifest_buys_none() {
     let world = World::new();
-    let handle = world
-        .start_with(|it| it.timers.manifest_timeout = Span(Duration::from_millis(700)))
-        .await;
+    let handle =
+        world.start_with(|it| it.timers.manifest_timeout = Span(Duration::from_millis(700))).await;
     let lease = world.lease(TENANT, 7, &Job::web()).await;
     let door = Door::open(&world, &handle, TENANT);
     eventually("the lease is held", || handle.counters().leases == 1).await;
@@ -169,14 +167,11 @@ async fn a_lease_without_an_accepted_manifest_is_closed_in_time_and_a_bad_manife
 async fn a_bid_without_a_lease_is_taken_back_in_time() {
     use types::wire::akash::market::v1beta5::bid;
     let world = World::new();
-    let handle = world
-        .start_with(|it| it.timers.bid_timeout = Span(Duration::from_millis(300)))
-        .await;
+    let handle =
+        world.start_with(|it| it.timers.bid_timeout = Span(Duration::from_millis(300))).await;
     let order = world.chain.deploy(TENANT, 7, &Job::web());
-    eventually("the bid is closed", || {
-        world.chain.bid_state(&order) == Some(bid::State::Closed)
-    })
-    .await;
+    eventually("the bid is closed", || world.chain.bid_state(&order) == Some(bid::State::Closed))
+        .await;
     // Not bid again, although the order is still open, and the capacity is free again.
     tokio::time::sleep(Duration::from_millis(800)).await;
     assert_eq!(world.chain.count(|it| matches!(it, Msg::CreateBid(_))), 1);
@@ -197,7 +192,8 @@ async fn a_lost_or_closed_order_gives_its_capacity_back() {
     };
     let lost = world.chain.deploy(TENANT, 7, &Job::web());
     let closed = world.chain.deploy(TENANT, 8, &Job::web());
-    eventually("two bids", || handle.counters().open_bids == 2 && handle.counters().bids_sent == 2).await;
+    eventually("two bids", || handle.counters().open_bids == 2 && handle.counters().bids_sent == 2)
+        .await;
     assert_eq!(free().await, Some(1000));
     world.chain.take_bid(&lost, &account(9));
     world.chain.close_order(&closed);
@@ -297,9 +293,8 @@ async fn a_workload_that_never_gets_well_ends_the_lease_with_its_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_with_a_promise_of_notice_gets_its_notice() {
     let world = World::new();
-    let handle = world
-        .start_with(|it| it.timers.manifest_timeout = Span(Duration::from_millis(300)))
-        .await;
+    let handle =
+        world.start_with(|it| it.timers.manifest_timeout = Span(Duration::from_millis(300))).await;
     let order = world.chain.deploy(TENANT, 7, &Job::web());
     eventually("a bid", || world.chain.bid_state(&order).is_some()).await;
     let lease = world.chain.take_bid(&order, &account(PROVIDER));

@@ -5,7 +5,7 @@ use client::keys::PrivateKey;
 use http::Method;
 use serde_json::{Value, json};
 use types::wire::akash::{
-    base::attributes::v1::Attribute,
+    base::{attributes::v1::Attribute, resources::v1beta4::Endpoint},
     deployment::v1beta4::GroupSpec,
     market::v1::LeaseClosedReason,
     market::v1beta5::{Order, bid},
@@ -13,7 +13,6 @@ use types::wire::akash::{
 
 use super::doors::{Answer, Door};
 use crate::{
-    attributes,
     bids::filters::{self, Facts},
     inventory::{Caps, Commit, Ledger},
     pricing::{Strategy, Table, script},
@@ -82,10 +81,8 @@ fn bids_and_prices_are_those_of_the_reference() {
     let settings = &rows[0]["context"]["settings"]["scale"];
     let signed = &settings["signed_by_auditor"];
     let audited = signed["attributes"].as_object().unwrap().iter();
-    let audited = audited.map(|(key, value)| Attribute {
-        key: key.clone(),
-        value: value.as_str().unwrap().into(),
-    });
+    let audited = audited
+        .map(|(key, value)| Attribute { key: key.clone(), value: value.as_str().unwrap().into() });
     let facts = Facts {
         attributes: attribute_list(&settings["attributes"]),
         audited: [(signed["auditor"].as_str().unwrap().to_owned(), audited.collect())].into(),
@@ -151,9 +148,9 @@ fn bids_and_prices_are_those_of_the_reference() {
             .iter()
             .map(|it| {
                 let offers = it["resources_offer"].as_array().unwrap();
-                let gpus = offers.iter().flat_map(|it| {
-                    attribute_list(&it["resources"]["gpu"]["attributes"])
-                });
+                let gpus = offers
+                    .iter()
+                    .flat_map(|it| attribute_list(&it["resources"]["gpu"]["attributes"]));
                 (
                     usize::try_from(it["gseq"].as_u64().unwrap()).unwrap(),
                     it["price"]["amount"].as_str().unwrap().to_owned(),
@@ -189,21 +186,43 @@ fn the_pricing_script_is_asked_and_read_as_the_reference_does() {
         for run in runs {
             assert_eq!(String::from_utf8(line.clone()).unwrap(), run["stdin"], "{name}");
             asked += 1;
-            if run["exit"] != 0 {
+            // What came too late was never read.
+            if run["exit"] != 0 || name == "script-timeout" {
                 continue;
             }
             let read = script::read(run["stdout"].as_str().unwrap());
             let bid = row["bids"].get(0).map(|it| it["price"]["amount"].clone());
-            let ours = read.ok().filter(|it| *it <= most).map(|it| quantity::show_decimal(it).into());
+            let ours =
+                read.ok().filter(|it| *it <= most).map(|it| quantity::show_decimal(it).into());
             assert_eq!(ours, bid, "{name}");
         }
     }
     assert!(asked > 10);
 }
 
-#[test]
-fn a_subset_of_nothing_is_always_met() {
-    assert!(attributes::subset(&[], &[]));
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pricing_script_is_run_with_its_environment_and_ended_when_it_takes_too_long() {
+    use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+    let dir = tempfile::tempdir().unwrap();
+    let run = async |text: &str| {
+        let path = dir.path().join("price");
+        // Written elsewhere and moved, so that it is never open for writing when it is run.
+        let part = dir.path().join("part");
+        std::fs::write(&part, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::rename(&part, &path).unwrap();
+        let script = script::Script::new(path, Duration::from_secs(2), 1);
+        let group = Job::web().group;
+        let price = Strategy::Script(script).price("akash1owner", &group, &[]).await;
+        price.map(quantity::show_decimal_short).map_err(|it| it.to_string())
+    };
+    let reads = r#"read -r line; case "$line" in *'"cpu":500'*) test "$AKASH_DENOM" = uact && echo 2.5;; esac"#;
+    assert_eq!(run(reads).await, Ok("2.5".to_owned()));
+    let refused = run("echo not for you >&2; exit 3").await.unwrap_err();
+    assert!(refused.contains("exit status: 3") && refused.contains("not for you"), "{refused}");
+    let late = run("exec sleep 30").await.unwrap_err();
+    assert!(late.contains("no answer within 2s"), "{late}");
 }
 
 /// A token as the recording's `auth` describes it; `None` where a header says it already.
@@ -310,7 +329,8 @@ fn token(kind: &str, holder: u8, dseq: u64) -> Option<String> {
         }
         _ => signed.clone(),
     };
-    let signature = if alg == "none" { Vec::new() } else { signer.sign(message.as_bytes()).to_vec() };
+    let signature =
+        if alg == "none" { Vec::new() } else { signer.sign(message.as_bytes()).to_vec() };
     Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
@@ -393,7 +413,8 @@ async fn public_routes_answer_as_recorded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_judged_as_recorded() {
-    let (Some(auth), Some(lease)) = (recording("gateway/auth.jsonl"), recording("gateway/lease.jsonl"))
+    let (Some(auth), Some(lease)) =
+        (recording("gateway/auth.jsonl"), recording("gateway/lease.jsonl"))
     else {
         return;
     };
@@ -410,9 +431,8 @@ async fn tokens_are_judged_as_recorded() {
             wrong.push(format!("{} {}: {what}", row["name"], row["headers"]["auth"]));
         }
     };
-    let before = |it: &&Value| {
-        it["name"].as_str().is_some_and(|it| it.starts_with("before-manifest:"))
-    };
+    let before =
+        |it: &&Value| it["name"].as_str().is_some_and(|it| it.starts_with("before-manifest:"));
     for row in lease.iter().filter(before) {
         check(row).await;
     }
@@ -437,13 +457,39 @@ async fn tokens_are_judged_as_recorded() {
         // Certificates alone or with a token are in `doors`; a grant for other services is refused
         // here where the reference does not look (4.4).
         let skipped = kind.starts_with("mtls")
-            || (name.starts_with("ws-logs") && kind.contains("[\"back\"]"));
+            || (name.starts_with("ws-logs") && kind.contains("[\"back\"]"))
+            || (name.starts_with("service-status") && kind.contains("[\"other\"]"));
         if !skipped && row["status"].is_u64() {
             check(row).await;
         }
     }
     report("auth and lease", compared, 120, &wrong);
     handle.shutdown().await;
+}
+
+/// The group on chain that a manifest's group uses up exactly.
+fn spec_of(group: &Value) -> GroupSpec {
+    let number = |it: &Value| quantity::write(it["val"].as_str().unwrap().parse().unwrap());
+    let mut spec =
+        GroupSpec { name: group["name"].as_str().unwrap().into(), ..GroupSpec::default() };
+    for service in group["services"].as_array().unwrap() {
+        let mut unit = Job::web().group.resources.remove(0);
+        let (it, want) = (&mut unit.resource, &service["resources"]);
+        it.id = u32::try_from(want["id"].as_u64().unwrap()).unwrap();
+        it.cpu.as_mut().unwrap().units = number(&want["cpu"]["units"]);
+        it.memory.as_mut().unwrap().quantity = number(&want["memory"]["size"]);
+        it.storage[0].quantity = number(&want["storage"][0]["size"]);
+        let exposes = service["expose"].as_array().unwrap().iter();
+        let ports = exposes.filter(|it| it["global"] == true).map(|it| {
+            let outside = it["externalPort"].as_u64().filter(|it| *it > 0);
+            i32::from(outside.or(it["port"].as_u64()) != Some(80))
+        });
+        let endpoint = it.endpoints[0];
+        it.endpoints = ports.map(|kind| Endpoint { kind, ..endpoint }).collect();
+        unit.count = u32::try_from(service["count"].as_u64().unwrap()).unwrap();
+        spec.resources.push(unit);
+    }
+    spec
 }
 
 /// Where ours differs on purpose: what clients retry on, instead of an internal error (4.8).
@@ -467,10 +513,13 @@ async fn manifests_are_judged_as_recorded() {
         match name {
             "bid-open-no-lease" => {
                 let order = world.chain.deploy(TENANT, dseq, &job);
-                eventually("a bid", || world.chain.bid_state(&order) == Some(bid::State::Open)).await;
+                eventually("a bid", || world.chain.bid_state(&order) == Some(bid::State::Open))
+                    .await;
             }
             "hostname-in-use-by-other-owner" => {
-                world.lease(STRANGER, 1029, &job).await;
+                let manifest = row["body"].clone();
+                let theirs = Job { group: spec_of(&manifest[0]), manifest };
+                world.lease(STRANGER, 1029, &theirs).await;
                 eventually("a second lease", || handle.counters().leases == 2).await;
             }
             "closed-deployment" => {
@@ -490,8 +539,10 @@ async fn manifests_are_judged_as_recorded() {
             let hash = hex::decode(rest.split(')').next().unwrap()).unwrap();
             world.chain.update(&crate::testing::lease(dseq).deployment(), hash);
         }
-        // The moments after a close, and what is too large to be recorded.
-        let skipped = name.starts_with("closed-lease:") || name == "service-status-closed";
+        // The moments after a close; what is too large to be recorded; and a manifest whose hash is
+        // that of the document but not of what the reference decodes: both are accepted here (4.9).
+        let skipped = name.starts_with("closed-lease:")
+            || ["service-status-closed", "http-options"].contains(&name);
         if skipped || !row["status"].is_u64() {
             continue;
         }
