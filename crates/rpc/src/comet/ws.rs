@@ -38,6 +38,8 @@ struct Connection {
     comet: Comet,
     socket: WebSocket,
     subscriptions: Vec<Subscription>,
+    /// Blocks from the first subscription on; idle connections cost none.
+    blocks: Option<Blocks>,
     /// Whether this connection is counted among those that hold subscriptions.
     counted: bool,
 }
@@ -48,7 +50,8 @@ type Blocks = futures::stream::BoxStream<
 >;
 
 pub(crate) async fn serve(comet: Comet, socket: WebSocket) {
-    let mut connection = Connection { comet, socket, subscriptions: Vec::new(), counted: false };
+    let mut connection =
+        Connection { comet, socket, subscriptions: Vec::new(), blocks: None, counted: false };
     // Either way the connection is over; the peer learns of it by the close.
     let _ = connection.run().await;
     if connection.counted {
@@ -63,9 +66,6 @@ impl Connection {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         let mut calls: FuturesUnordered<BoxFuture<'static, Value>> = FuturesUnordered::new();
-        // Empty until the first subscription, so that idle connections cost no blocks.
-        let mut blocks: Blocks = futures::stream::pending().boxed();
-        let mut subscribed = false;
         loop {
             tokio::select! {
                 _ = stop.changed() => {
@@ -88,12 +88,8 @@ impl Connection {
                     if let Some(call) = self.frame(&text).await? {
                         calls.push(call);
                     }
-                    if !subscribed && !self.subscriptions.is_empty() {
-                        blocks = self.comet.methods.chain.subscribe();
-                        subscribed = true;
-                    }
                 }
-                block = blocks.next() => match block {
+                block = next_block(&mut self.blocks) => match block {
                     Some(Ok(block)) => self.publish(&block).await?,
                     Some(Err(_)) => self.cancel("client is not pulling messages fast enough").await?,
                     None => {
@@ -181,6 +177,10 @@ impl Connection {
         if self.subscriptions.iter().any(|it| it.query == query) {
             return Err(RpcError::internal("already subscribed"));
         }
+        // Listening begins before the client is told, so that it misses nothing it causes next.
+        if self.blocks.is_none() {
+            self.blocks = Some(self.comet.methods.chain.subscribe());
+        }
         self.subscriptions.push(Subscription { id: id.clone(), query });
         Ok(json!({}))
     }
@@ -226,6 +226,16 @@ impl Connection {
             self.send_json(&envelope(Some(&subscription.id), Err(error))).await?;
         }
         Ok(())
+    }
+}
+
+/// The next block; never, without a subscription.
+async fn next_block(
+    blocks: &mut Option<Blocks>,
+) -> Option<Result<std::sync::Arc<CommittedBlock>, crate::chain::Lagged>> {
+    match blocks {
+        Some(blocks) => blocks.next().await,
+        None => std::future::pending().await,
     }
 }
 
