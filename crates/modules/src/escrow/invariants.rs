@@ -1,10 +1,15 @@
 //! What holds after every block (chain.md 19, numbers 10 to 15).
 
-use ledger::{Invariant, Result, View, holds};
-use types::{Coins, Dec, DecCoin, DecCoins, wire::akash::escrow::types::v1::State};
+use std::collections::BTreeMap;
+
+use ledger::{Fault, Invariant, Result, View, holds};
+use types::{
+    Coins, Dec, DecCoin, DecCoins, Int,
+    wire::akash::escrow::types::v1::{AccountState, PaymentState, State},
+};
 
 use super::{
-    state::{ACCOUNTS, Account, AccountId, PAYMENTS, Payment, find_account, payments_of},
+    state::{ACCOUNTS, PAYMENTS, Place, byte},
     vault,
 };
 use crate::{
@@ -15,19 +20,18 @@ use crate::{
 pub(super) const ALL: &[Invariant] = &[
     Invariant("the vault covers deposits and earnings", vault_covers_its_owners),
     Invariant("the books of every account balance", books_balance),
-    Invariant("every payment has an account in its state", payments_have_accounts),
 ];
 
 fn vault_covers_its_owners(view: &View) -> Result {
     let mut owed = DecCoins::default();
-    for entry in ACCOUNTS.iter(view) {
-        let (place, state) = entry?;
-        for deposit in Account::at(&place, &state).deposits {
-            owed = owed.add_coin(&deposit.balance).map_err(money)?;
+    for state in ACCOUNTS.values(view) {
+        for deposit in state?.deposits {
+            let left = DecCoin::try_from(&deposit.balance).map_err(money)?;
+            owed = owed.add_coin(&left).map_err(money)?;
         }
     }
-    for entry in PAYMENTS.values(view) {
-        let balance = DecCoin::try_from(&entry?.balance).map_err(money)?;
+    for state in PAYMENTS.values(view) {
+        let balance = DecCoin::try_from(&state?.balance).map_err(money)?;
         owed = owed.add_coin(&balance).map_err(money)?;
     }
     let held: Coins = bank::balances(view, &vault())?;
@@ -36,72 +40,91 @@ fn vault_covers_its_owners(view: &View) -> Result {
 }
 
 fn books_balance(view: &View) -> Result {
-    for entry in ACCOUNTS.iter(view) {
-        let (place, state) = entry?;
-        let account = Account::at(&place, &state);
-        let mut payments = Vec::new();
-        if let AccountId::Deployment(_) = account.id {
-            for state in [State::Open, State::Closed, State::Overdrawn] {
-                payments.extend(payments_of(view, &account.id, state)?);
-            }
-        }
-        funds_match_deposits(&account, &payments)?;
-        transfers_arrive(&account, &payments)?;
-        let past = account.settled_at <= view.height();
-        holds!(past, "{} is settled at {}", account.id, account.settled_at)?;
+    let mut payments: BTreeMap<String, Vec<PaymentState>> = BTreeMap::new();
+    for entry in PAYMENTS.iter(view) {
+        let (Place { state, text }, payment) = entry?;
+        in_place(&text, state, payment.state)?;
+        // Group, order and provider stand behind the account's own text.
+        let account = text.rsplitn(4, '/').last().unwrap_or_default();
+        payments.entry(account.to_owned()).or_default().push(payment);
     }
-    Ok(())
+    for entry in ACCOUNTS.iter(view) {
+        let (Place { state, text }, account) = entry?;
+        in_place(&text, state, account.state)?;
+        let own = payments.remove(&text).unwrap_or_default();
+        funds_match_deposits(&text, &account, &own)?;
+        transfers_arrive(&text, &account, &own)?;
+        states_agree(&text, &account, &own)?;
+        let past = account.settled_at <= view.height();
+        holds!(past, "{text} is settled at {}", account.settled_at)?;
+    }
+    holds!(payments.is_empty(), "payments without an account: {:?}", payments.keys())
 }
 
-fn sum(amounts: impl Iterator<Item = Dec>) -> Result<Dec> {
+/// An object lives under its own state.
+fn in_place(text: &str, place: u8, state: i32) -> Result {
+    holds!(i32::from(place) == state, "{text} in state {state} lives under {place}")
+}
+
+fn dec(text: &str) -> Result<Dec> {
+    Dec::from_wire_or_zero(text).map_err(number)
+}
+
+fn sum(amounts: impl Iterator<Item = Result<Dec>>) -> Result<Dec> {
     let mut sum = Dec::ZERO;
     for amount in amounts {
-        sum = sum.add(amount).map_err(number)?;
+        sum = sum.add(amount?).map_err(number)?;
     }
     Ok(sum)
 }
 
+fn is(state: i32, expected: State) -> bool {
+    state == i32::from(byte(expected))
+}
+
 /// Funds are what is left of the deposits, or minus the debt of an overdrawn account.
-fn funds_match_deposits(account: &Account, payments: &[Payment]) -> Result {
-    let debt = sum(payments.iter().map(|it| it.unsettled))?;
-    let indebted = payments.iter().all(|it| it.unsettled.is_zero() || it.state == State::Overdrawn);
-    holds!(indebted, "{} has a debt that is not overdrawn", account.id)?;
+fn funds_match_deposits(text: &str, account: &AccountState, payments: &[PaymentState]) -> Result {
+    let debt = sum(payments.iter().map(|it| dec(&it.unsettled.amount)))?;
+    let empty = is(account.state, State::Open) || account.deposits.is_empty();
+    holds!(empty, "{text} has ended and still holds deposits")?;
     for (at, funds) in account.funds.iter().enumerate() {
         let of_denom = account.deposits.iter().filter(|it| it.balance.denom == funds.denom);
-        let left = sum(of_denom.map(|it| it.balance.amount))?;
-        let expected = if account.state == State::Overdrawn && at == 0 { -debt } else { left };
-        let closed_has_none = account.state == State::Open || account.deposits.is_empty();
-        holds!(
-            funds.amount == expected && closed_has_none,
-            "{} has funds of {funds}, expected {expected}",
-            account.id
-        )?;
+        let left = sum(of_denom.map(|it| dec(&it.balance.amount)))?;
+        let indebted = is(account.state, State::Overdrawn) && at == 0;
+        let expected = if indebted { -debt } else { left };
+        let found = dec(&funds.amount)?;
+        holds!(found == expected, "{text} has {found}{}, expected {expected}", funds.denom)?;
     }
     Ok(())
 }
 
 /// What left the account arrived at its payments. They are in the denomination that decides
 /// settlement; nothing else is transferred.
-fn transfers_arrive(account: &Account, payments: &[Payment]) -> Result {
-    let paid = payments.iter().flat_map(|it| [it.balance, Dec::from_int(it.withdrawn)]);
-    let arrived = sum(paid)?;
-    let mut left = account.transferred.iter().map(|it| it.amount);
-    let first = left.next().unwrap_or_default();
+fn transfers_arrive(text: &str, account: &AccountState, payments: &[PaymentState]) -> Result {
+    let arrived = sum(payments.iter().flat_map(|it| {
+        let withdrawn = Int::from_wire_or_zero(&it.withdrawn.amount).map_err(number);
+        [dec(&it.balance.amount), withdrawn.map(Dec::from_int)]
+    }))?;
+    let mut left = account.transferred.iter().map(|it| dec(&it.amount));
+    let first = left.next().transpose()?.unwrap_or_default();
+    let nothing_else = left.all(|it| it.is_ok_and(|it| it.is_zero()));
     holds!(
-        first == arrived && left.all(|it| it.is_zero()),
-        "{} transferred {first}, its payments got {arrived}",
-        account.id
+        first == arrived && nothing_else,
+        "{text} transferred {first}, its payments got {arrived}"
     )
 }
 
-fn payments_have_accounts(view: &View) -> Result {
-    for entry in PAYMENTS.iter(view) {
-        let (place, state) = entry?;
-        let payment = Payment::at(&place, &state);
-        let account = find_account(view, &AccountId::Deployment(payment.id.deployment()))?;
-        let agrees =
-            account.is_some_and(|it| payment.state == State::Closed || payment.state == it.state);
-        holds!(agrees, "{} is {:?}, its account is not", payment.id, payment.state)?;
+/// A payment that has not ended is in the state of its account; only an overdrawn one owes.
+fn states_agree(text: &str, account: &AccountState, payments: &[PaymentState]) -> Result {
+    for payment in payments {
+        let ended = is(payment.state, State::Closed);
+        let agrees = ended || payment.state == account.state;
+        let clear =
+            is(payment.state, State::Overdrawn) || dec(&payment.unsettled.amount)?.is_zero();
+        if !(agrees && clear) {
+            let why = format!("{text} in state {} has payment {payment:?}", account.state);
+            return Err(Fault::plain(why));
+        }
     }
     Ok(())
 }
