@@ -21,7 +21,7 @@ pub use ids::{BidId, DeploymentId, GroupId, IdError, LeaseId, OrderId};
 pub use int::{Int, NumberError};
 
 /// Every generated message, by proto package: `wire::akash::market::v1beta5::MsgCreateBid`.
-#[allow(missing_docs, clippy::all, clippy::pedantic)]
+#[expect(clippy::all, reason = "written by a generator")]
 pub mod wire {
     include!(concat!(env!("OUT_DIR"), "/_wire.rs"));
 }

@@ -1,7 +1,7 @@
 //! Recorded answers of the reference: a gRPC response decoded with the method's output type prints
 //! as the REST body of the same query at the same height.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 use std::{collections::BTreeMap, io::Read, path::Path};
 

@@ -1,7 +1,7 @@
 //! Every message vector of the reference (conformance/sign-vectors): JSON in both directions,
 //! re-encoding, signers.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 use std::path::Path;
 

@@ -398,8 +398,8 @@ fn sparse_params(params: &ConsensusParams) -> Value {
 
 /// Parameters as consensus holds them: everything is there.
 pub(crate) fn consensus_params(params: &ConsensusParams) -> Value {
-    let block = params.block.clone().unwrap_or_default();
-    let evidence = params.evidence.clone().unwrap_or_default();
+    let block = params.block.unwrap_or_default();
+    let evidence = params.evidence.unwrap_or_default();
     let validator = params.validator.clone().unwrap_or_default();
     json!({
         "block": {"max_bytes": number(block.max_bytes), "max_gas": number(block.max_gas)},

@@ -417,7 +417,7 @@ impl Recorded {
             abci,
             checks,
             pool: rpc("unconfirmed_txs")
-                .last()
+                .next_back()
                 .and_then(|it| it["result"]["txs"].as_array())
                 .unwrap()
                 .iter()
