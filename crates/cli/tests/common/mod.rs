@@ -1,6 +1,11 @@
 //! Runs the binary with a home folder of its own.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "not every test file uses everything")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    reason = "not every test file uses everything"
+)]
 
 use std::{
     io::Write,
