@@ -306,6 +306,7 @@ impl<R: Runtime> Replay<R> {
         match query["kind"].as_str().unwrap() {
             "check_tx" => self.check_tx(height, query),
             "rest" => self.rest(height, query),
+            "grpc" => self.grpc(height, query),
             _ => {}
         }
     }
@@ -330,6 +331,26 @@ impl<R: Runtime> Replay<R> {
                 own.codespace, own.code, own.log, query["log"]
             );
             self.wrong.push(text);
+        }
+    }
+
+    fn grpc(&mut self, height: i64, query: &Value) {
+        let path = format!("/{}", query["method"].as_str().unwrap());
+        if !self.app.router().queries().any(|it| it == path) || !path.starts_with("/akash.") {
+            return;
+        }
+        self.count("queries");
+        let output = &registry().method(&path).unwrap().output;
+        let output = &registry().message(*output).full_name;
+        let shown = |bytes: &[u8]| value_of(output, bytes).unwrap();
+        let same = match self.app.grpc_query(&path, &bytes(&query["request"]), height).unwrap() {
+            Ok((own, _)) => {
+                query["error"].is_null() && shown(&own) == shown(&bytes(&query["response"]))
+            }
+            Err((code, _)) => query["error"]["code"].as_u64() == Some(u64::from(code.number())),
+        };
+        if !same {
+            self.wrong.push(format!("{path} at {height} over gRPC: another answer"));
         }
     }
 

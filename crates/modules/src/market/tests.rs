@@ -586,6 +586,65 @@ fn an_exported_market_comes_back_the_same() {
     assert_eq!(back.export(), exported);
 }
 
+#[test]
+fn parameters_change_by_governance_alone() {
+    use types::{
+        Address,
+        wire::{
+            akash::{
+                deployment::v1beta4 as deployments,
+                market::v1beta5::{MsgUpdateParams, QueryParamsRequest, QueryParamsResponse},
+            },
+            haggle::deployment::v1 as denoms,
+        },
+    };
+    let mut world = World::new();
+    let path = "/akash.market.v1beta5.Query/Params";
+    let shown: QueryParamsResponse = world.chain.query(path, &QueryParamsRequest {}).unwrap();
+    let update = |authority: &Address, max: u32| {
+        let mut params = shown.params.clone();
+        params.order_max_bids = max;
+        MsgUpdateParams { authority: authority.to_string(), params }
+    };
+    let gov = Address::of_module("gov");
+    refused(world.run(&update(&who(TENANT), 5)), "gov", 13);
+    refused(world.run(&update(&gov, 0)), "market", 29);
+    refused(world.run(&update(&gov, 501)), "market", 29);
+    world.run(&update(&gov, 5)).unwrap();
+
+    let set = |authority: &Address, coins: &[(&str, &str)]| deployments::MsgUpdateParams {
+        authority: authority.to_string(),
+        params: deployments::Params {
+            min_deposits: coins
+                .iter()
+                .map(|(denom, amount)| types::wire::cosmos::base::v1beta1::Coin {
+                    denom: (*denom).to_owned(),
+                    amount: (*amount).to_owned(),
+                })
+                .collect(),
+        },
+    };
+    refused(world.run(&set(&who(TENANT), &[("uact", "5")])), "gov", 13);
+    refused(world.run(&set(&gov, &[("uakt", "5")])), "deployment", 22);
+    refused(world.run(&set(&gov, &[("uact", "5"), ("uact", "6")])), "deployment", 22);
+    refused(world.run(&set(&gov, &[("uact", "2147483647")])), "deployment", 22);
+    world.run(&set(&gov, &[("uact", "700000")])).unwrap();
+    refused(world.create(1, 699_999, "1uact"), "deployment", 20);
+    refused(world.create(1, 700_000, "1uakt"), "deployment", 20);
+
+    let price_in = |authority: &Address, denoms: &[&str]| denoms::MsgUpdateParams {
+        authority: authority.to_string(),
+        params: denoms::Params { denoms: denoms.iter().map(|it| (*it).to_owned()).collect() },
+    };
+    refused(world.run(&price_in(&who(TENANT), &["uact"])), "gov", 13);
+    refused(world.run(&price_in(&gov, &[])), "denoms", 1);
+    refused(world.run(&price_in(&gov, &["uact", "uact"])), "denoms", 2);
+    refused(world.run(&price_in(&gov, &["1x"])), "sdk", 10);
+    world.run(&price_in(&gov, &["uusdc"])).unwrap();
+    refused(world.create(1, 700_000, "1uact"), "deployment", 24);
+    world.blocks(1);
+}
+
 /// A generator that gives the same numbers everywhere.
 struct Dice(u64);
 
