@@ -177,6 +177,7 @@ pub trait Chain: Send + Sync + 'static {
 
     async fn mempool(&self, limit: usize) -> Result<Mempool>;
 
+    /// Takes evidence of misbehaviour into the pool: its hash.
     async fn broadcast_evidence(&self, evidence: Evidence) -> Result<Vec<u8>>;
 
     async fn block(&self, height: i64) -> Result<Option<(BlockId, Block)>>;
@@ -193,11 +194,6 @@ pub trait Chain: Send + Sync + 'static {
 
     /// The parameters that hold at `height`; up to latest + 1.
     async fn consensus_params(&self, height: i64) -> Result<Option<ConsensusParams>>;
-
-    /// The application hash in the header of `height` + 1: what executing `height` gave.
-    async fn app_hash_after(&self, height: i64) -> Result<Option<Vec<u8>>> {
-        Ok(self.results(height).await?.map(|it| it.app_hash.to_vec()))
-    }
 
     /// Where the transaction with this SHA-256 hash is.
     async fn place_of_tx(&self, hash: &[u8]) -> Result<Option<TxPlace>>;

@@ -123,7 +123,7 @@ fn short(json: &Value) -> String {
 }
 
 /// Methods that tell of the engine's round, which we do not offer.
-const NOT_OFFERED: [&str; 3] = ["consensus_state", "dump_consensus_state", "broadcast_evidence"];
+const NOT_OFFERED: [&str; 2] = ["consensus_state", "dump_consensus_state"];
 
 /// Where two values differ first.
 fn difference(path: &str, got: &Value, wanted: &Value) -> Option<String> {

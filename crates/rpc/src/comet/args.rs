@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Bytes,
     /// Hex in JSON; hex with `0x` or quoted raw in a URI.
     Hex,
+    /// Any JSON value.
+    Json,
 }
 
 /// When an answer may be kept by caches.
@@ -64,6 +66,7 @@ pub(crate) const METHODS: &[Method] = &[
         Cache::Never,
     ),
     method("blockchain", &[("minHeight", Kind::Int), ("maxHeight", Kind::Int)], Cache::Always),
+    method("broadcast_evidence", &[("evidence", Kind::Json)], Cache::Never),
     method("broadcast_tx_async", &[("tx", Kind::Bytes)], Cache::Never),
     method("broadcast_tx_commit", &[("tx", Kind::Bytes)], Cache::Never),
     method("broadcast_tx_sync", &[("tx", Kind::Bytes)], Cache::Never),
@@ -103,12 +106,13 @@ pub(crate) fn method_by_name(name: &str) -> Option<&'static Method> {
 }
 
 /// One argument that was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Arg {
     Int(i64),
     Bool(bool),
     Text(String),
     Bytes(Vec<u8>),
+    Json(Value),
 }
 
 /// The arguments that were given, by name.
@@ -138,6 +142,13 @@ impl Args {
         match self.0.get(name) {
             Some(Arg::Bytes(it)) => it,
             _ => &[],
+        }
+    }
+
+    pub(crate) fn json(&self, name: &str) -> Option<&Value> {
+        match self.0.get(name) {
+            Some(Arg::Json(it)) => Some(it),
+            _ => None,
         }
     }
 
@@ -245,6 +256,7 @@ fn from_value(kind: Kind, value: &Value) -> Result<Option<Arg>, String> {
             other => return Err(wrong_kind(other, "bool")),
         },
         Kind::Text => Arg::Text(text()?.to_owned()),
+        Kind::Json => Arg::Json(value.clone()),
         Kind::Bytes => Arg::Bytes(base64_bytes(text()?)?),
         Kind::Hex => match value {
             Value::String(it) => Arg::Bytes(hex_bytes(it)?),
@@ -301,8 +313,12 @@ fn from_uri_text(kind: Kind, text: &str) -> Result<Option<Arg>, String> {
         return match kind {
             Kind::Bytes | Kind::Hex => Ok(Some(Arg::Bytes(bytes))),
             Kind::Text => Ok(Some(Arg::Text(String::from_utf8_lossy(&bytes).into_owned()))),
-            Kind::Int | Kind::Uint | Kind::Bool => {
-                let wanted = if kind == Kind::Bool { "bool" } else { "int" };
+            Kind::Int | Kind::Uint | Kind::Bool | Kind::Json => {
+                let wanted = match kind {
+                    Kind::Bool => "bool",
+                    Kind::Json => "evidence",
+                    _ => "int",
+                };
                 Err(format!("got a hex string arg, but expected '{wanted}'"))
             }
         };

@@ -20,6 +20,7 @@ use types::{
 
 use super::{
     args::{Args, Method},
+    evidence,
     shapes::{self, hex, number},
 };
 use crate::{
@@ -154,6 +155,7 @@ impl Methods {
             "block_results" => self.block_results(args).await,
             "block_search" => self.block_search(args).await,
             "blockchain" => self.blockchain(args).await,
+            "broadcast_evidence" => self.broadcast_evidence(args).await,
             "broadcast_tx_async" => self.broadcast_async(args.bytes("tx")).await,
             "broadcast_tx_commit" => self.broadcast_commit(args.bytes("tx")).await,
             "broadcast_tx_sync" => self.broadcast_sync(args.bytes("tx")).await,
@@ -329,6 +331,19 @@ impl Methods {
             }));
         }
         Ok(json!({"last_height": number(latest), "block_metas": metas}))
+    }
+
+    async fn broadcast_evidence(&self, args: &Args) -> Result<Value> {
+        let json =
+            args.json("evidence").ok_or_else(|| RpcError::internal("no evidence was provided"))?;
+        let evidence = evidence::read(json).ok_or_else(|| {
+            RpcError::invalid_params(
+                "error converting json params to arguments: not evidence of a duplicate vote"
+                    .to_owned(),
+            )
+        })?;
+        let hash = self.chain.broadcast_evidence(evidence).await?;
+        Ok(json!({"hash": shapes::base64(&hash)}))
     }
 
     async fn broadcast_sync(&self, tx: &[u8]) -> Result<Value> {

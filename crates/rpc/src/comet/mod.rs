@@ -1,10 +1,11 @@
 //! CometBFT JSON-RPC over HTTP (POST and GET) and WebSocket.
 //!
-//! Source: cosmos.md 2. `args` reads requests, `methods` answers them, `shapes` prints, `ws` and
+//! Source: cosmos.md 2. `args` and `evidence` read requests, `methods` answers them, `shapes` prints, `ws` and
 //! `events` serve subscriptions; this file is the HTTP transport.
 
 mod args;
 mod events;
+mod evidence;
 mod methods;
 mod shapes;
 mod ws;
