@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use bech32::{Bech32, ByteIterExt, Fe32IterExt, Hrp, primitives::decode::CheckedHrpstring};
+use bech32::{Bech32, ByteIterExt, Fe32, Fe32IterExt, Hrp, primitives::decode::CheckedHrpstring};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
@@ -32,15 +32,54 @@ pub fn from_bech32(text: &str) -> Result<(String, Vec<u8>)> {
     if text.trim().is_empty() {
         return Err(AddressError::Empty);
     }
-    let failed = |cause: &dyn fmt::Display| AddressError::Bech32(cause.to_string());
-    let checked = CheckedHrpstring::new::<Bech32>(text).map_err(|it| failed(&it))?;
+    let failed = |cause: String| AddressError::Bech32(cause);
+    let checked = CheckedHrpstring::new::<Bech32>(text)
+        .map_err(|it| failed(fault(text).unwrap_or_else(|| it.to_string())))?;
     let symbols = checked.data_part_ascii_no_checksum().len();
     let padding = symbols.saturating_mul(5) % 8;
     let last = checked.fe32_iter::<std::iter::Empty<u8>>().last().map_or(0, |it| it.to_u8());
     if padding > 4 || last & ((1u8 << padding) - 1) != 0 {
-        return Err(failed(&"invalid padding"));
+        return Err(failed("invalid incomplete group".to_owned()));
     }
     Ok((checked.hrp().to_lowercase(), checked.byte_iter().collect()))
+}
+
+/// What is wrong with a bech32 text, in the words of the reference, which clients show to people.
+fn fault(text: &str) -> Option<String> {
+    if text.len() < 8 {
+        return Some(format!("invalid bech32 string length {}", text.len()));
+    }
+    if let Some(it) = text.chars().find(|it| !('!'..='~').contains(it)) {
+        return Some(format!("invalid character in string: '{it}'"));
+    }
+    let lower = text.to_ascii_lowercase();
+    if lower != text && text.to_ascii_uppercase() != text {
+        return Some("string not all lowercase or all uppercase".to_owned());
+    }
+    let (prefix, data) = match lower.rfind('1') {
+        Some(at) if at >= 1 && at.saturating_add(7) <= lower.len() => {
+            (lower.get(..at)?, lower.get(at.saturating_add(1)..)?)
+        }
+        Some(at) => return Some(format!("invalid separator index {at}")),
+        None => return Some("invalid separator index -1".to_owned()),
+    };
+    let mut symbols = Vec::with_capacity(data.len());
+    for it in data.chars() {
+        match Fe32::from_char(it) {
+            Ok(symbol) => symbols.push(symbol),
+            Err(_) => {
+                return Some(format!(
+                    "failed converting data to bytes: invalid character not part of charset: {}",
+                    u32::from(it)
+                ));
+            }
+        }
+    }
+    let (symbols, _) = symbols.split_at(symbols.len().checked_sub(6)?);
+    let hrp = Hrp::parse(prefix).ok()?;
+    let whole: String = symbols.iter().copied().with_checksum::<Bech32>(&hrp).chars().collect();
+    let (expected, got) = (whole.get(whole.len().checked_sub(6)?..)?, data.get(symbols.len()..)?);
+    (expected != got).then(|| format!("invalid checksum (expected {expected} got {got})"))
 }
 
 /// Writes bech32 text with a prefix of 1 to 83 lower-case letters.

@@ -238,6 +238,8 @@ fn every_vector_gives_what_the_reference_gives() {
         let refused = line.get("error").is_some() || line.get("panic").is_some();
         let right = match &answer {
             Ok(value) => !refused && *value == line["result"],
+            // Clients show what is wrong with an address to people, and some look for the words.
+            Err(cause) if op == "address.parseAcc" => line["error"] == *cause,
             Err(_) => refused,
         };
         if !right {
