@@ -31,6 +31,7 @@ impl Service {
         let timers = &self.config.timers;
         let mut state = self.state();
         state.ledger.mark(&id.order(), ready);
+        let applying = state.applying.contains(id);
         let Some(held) = state.leases.get_mut(id) else { return };
         if ready != held.ready {
             tracing::info!(lease = %id, ready, "the state of a lease changed");
@@ -39,6 +40,12 @@ impl Service {
         if ready {
             held.failures = 0;
             held.monitor_at = Instant::now() + timers.monitor_healthcheck_period.0;
+            return;
+        }
+        held.monitor_at =
+            Instant::now() + timers.monitor_retry_period.0 + jitter(timers.monitor_retry_jitter.0);
+        if applying {
+            // Images are still on their way: that is not the workload's fault.
             return;
         }
         held.failures = held.failures.saturating_add(1);
@@ -108,6 +115,13 @@ impl Service {
             Err(error) => tracing::warn!(lease = %id, %error, "cannot withdraw payments"),
         }
     }
+}
+
+/// A random part of `most`, so that leases are not all looked at in the same moment.
+fn jitter(most: Duration) -> Duration {
+    use std::hash::{BuildHasher as _, RandomState};
+    let parts = u32::try_from(RandomState::new().hash_one(0_u8) % 1000).unwrap_or(0);
+    most * parts / 1000
 }
 
 /// Blocks from `height` until the funds are used up by all leases of the deployment.

@@ -184,6 +184,8 @@ pub struct Timers {
     pub funds_interval: Span,
     /// An unhealthy lease is looked at this often …
     pub monitor_retry_period: Span,
+    /// … plus a random part up to this …
+    pub monitor_retry_jitter: Span,
     /// … and closed after so many looks.
     pub monitor_max_retries: u32,
     /// A healthy lease is looked at this often.
@@ -265,6 +267,7 @@ impl Default for Timers {
             withdrawal_period: seconds(24 * 3600),
             funds_interval: seconds(600),
             monitor_retry_period: seconds(4),
+            monitor_retry_jitter: seconds(15),
             monitor_max_retries: 40,
             monitor_healthcheck_period: seconds(10),
             reconcile_period: seconds(10),
@@ -284,6 +287,7 @@ impl Timers {
             withdrawal_period: seconds(30),
             funds_interval: seconds(10),
             monitor_retry_period: seconds(3),
+            monitor_retry_jitter: seconds(0),
             monitor_healthcheck_period: seconds(5),
             reconcile_period: seconds(2),
             resync_period: seconds(15),
@@ -592,7 +596,8 @@ mod tests {
 
     #[test]
     fn each_mistake_names_its_key() {
-        let cases: [(&str, fn(&mut Config)); 7] = [
+        type Spoil = fn(&mut Config);
+        let cases: [(&str, Spoil); 7] = [
             ("prices", |it| it.prices.clear()),
             ("prices.uact", |it| {
                 it.prices.insert("uact".into(), Prices::default());

@@ -4,7 +4,10 @@
 //! level-triggered: what an event misses, the next [`Service::resync`] finds.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -55,6 +58,8 @@ pub(crate) struct Service {
     /// Rings when wanted and found workloads should be compared.
     pub(crate) hint: Notify,
     pub(crate) events: EventLog,
+    /// Grows whenever a host name may lead elsewhere.
+    pub(crate) routes: AtomicU64,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     considering: tokio::sync::Semaphore,
@@ -85,6 +90,7 @@ impl Service {
             address: chain.address().clone(),
             hint: Notify::new(),
             events: EventLog::default(),
+            routes: AtomicU64::new(1),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             considering: tokio::sync::Semaphore::new(CONSIDERED_MAX),
@@ -133,12 +139,21 @@ impl Service {
                     // The block is gone for good: ask for everything as it is now.
                     tracing::warn!(%error, height = next, "a block cannot be read, asking anew");
                     tokio::time::sleep(Duration::from_secs(1)).await;
-                    if let Err(error) = self.resync().await {
+                    if let Err(error) = self.jump().await {
                         tracing::warn!(%error, "cannot ask the chain for orders and leases");
                     }
                 }
             }
         }
+    }
+
+    /// Goes on at the latest block, with everything that concerns us asked for anew.
+    async fn jump(self: &Arc<Self>) -> Result<(), chain::Error> {
+        let height = self.chain.height().await?;
+        self.resync().await?;
+        let mut state = self.state();
+        state.height = state.height.max(height);
+        Ok(())
     }
 
     async fn on_event(self: &Arc<Self>, event: Event) {
@@ -251,14 +266,16 @@ impl Service {
         let group = id.group();
         if !state.kept.keys().any(|it| it.group() == group) {
             state.hostnames.release(&group);
-            self.keep_hostnames(&state.hostnames);
         }
+        self.keep_hostnames(&state.hostnames);
         state.over.insert(id.clone());
         drop(state);
         self.hint.notify_one();
     }
 
+    /// Host names or manifests changed: keeps the names, and lets the ingress look again.
     pub(crate) fn keep_hostnames(&self, hostnames: &Hostnames) {
+        self.routes.fetch_add(1, Ordering::Release);
         if let Err(error) = self.store.put_hostnames(&hostnames.rows()) {
             tracing::error!(%error, "cannot keep the host names");
         }

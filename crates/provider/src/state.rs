@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub leases: BTreeMap<LeaseId, Held>,
     /// Accepted manifests.
     pub kept: BTreeMap<LeaseId, Kept>,
+    /// Leases whose workloads are being applied now, images pulled perhaps.
+    pub applying: BTreeSet<LeaseId>,
     /// Leases whose workloads should be applied once more: they run badly.
     pub heal: BTreeSet<LeaseId>,
     /// Leases that the chain said are over, until nothing of them is left.

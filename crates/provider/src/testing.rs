@@ -583,6 +583,7 @@ pub(crate) fn config(dir: &Path) -> Config {
     timers.resync_period = ms(500);
     timers.inventory_period = ms(100);
     timers.monitor_retry_period = ms(100);
+    timers.monitor_retry_jitter = ms(0);
     timers.monitor_healthcheck_period = ms(200);
     timers.funds_interval = ms(200);
     timers.block_time = ms(1000);

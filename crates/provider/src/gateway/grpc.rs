@@ -106,7 +106,7 @@ impl tower::Service<http::Request<Body>> for ProviderRpc {
                 }
                 path => {
                     let method = path.rsplit('/').next().unwrap_or_default();
-                    Refusal::unimplemented(format!("method {method} not implemented")).into_http()
+                    Refusal::unimplemented(format!("{method} not implemented")).into_http()
                 }
             };
             Ok(response)
@@ -221,7 +221,7 @@ fn cluster(state: &crate::state::State) -> inventory::Cluster {
     let (Some(report), Some((all, free))) = (state.ledger.report(), state.ledger.rooms()) else {
         return inventory::Cluster::default();
     };
-    let zero = || pair(0, 0, 0, |it| quantity(it));
+    let zero = || pair(0, 0, 0, quantity);
     let bytes: fn(u64) -> Quantity = |it| quantity(it);
     let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
     let rooms = report.nodes.iter().zip(all.nodes.iter().zip(&free.nodes));

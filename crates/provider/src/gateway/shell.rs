@@ -200,13 +200,11 @@ fn read(bytes: &Bytes) -> Option<Option<Input>> {
     match bytes.split_first() {
         None => Some(None),
         Some((&STDIN, _)) => Some(Some(Input::Data(bytes.slice(1..)))),
-        Some((&RESIZE, size)) => match size {
-            [w1, w0, h1, h0] => Some(Some(Input::Resize {
-                width: u16::from_be_bytes([*w1, *w0]),
-                height: u16::from_be_bytes([*h1, *h0]),
-            })),
-            _ => Some(None),
-        },
+        Some((&RESIZE, [w1, w0, h1, h0])) => Some(Some(Input::Resize {
+            width: u16::from_be_bytes([*w1, *w0]),
+            height: u16::from_be_bytes([*h1, *h0]),
+        })),
+        Some((&RESIZE, _)) => Some(None),
         Some(_) => None,
     }
 }

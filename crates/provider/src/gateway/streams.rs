@@ -198,7 +198,7 @@ pub(super) async fn events(
                     && (names.is_empty() || names.contains(&it.service) || it.service.is_empty())
             };
             let (old, new) = service.events.of(&lease);
-            let old = futures::stream::iter(old.into_iter());
+            let old = futures::stream::iter(old);
             let all = if wanted.follow {
                 let new = tokio_stream::wrappers::BroadcastStream::new(new);
                 old.chain(new.filter_map(|it| async { it.ok() })).boxed()

@@ -56,6 +56,8 @@ type Targets = (Instant, Vec<SocketAddr>);
 pub(crate) struct Ingress {
     service: Arc<Service>,
     targets: Mutex<BTreeMap<(LeaseId, String), Targets>>,
+    /// Host names, as of a version of the service's routes.
+    routes: Mutex<(u64, BTreeMap<String, Place>)>,
     turn: AtomicUsize,
 }
 
@@ -64,6 +66,7 @@ pub(crate) fn serve(service: Arc<Service>, listener: TcpListener) {
     let ingress = Arc::new(Ingress {
         service: Arc::clone(&service),
         targets: Mutex::default(),
+        routes: Mutex::default(),
         turn: AtomicUsize::new(0),
     });
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -117,23 +120,34 @@ impl Ingress {
 
     /// The service that a host name leads to now.
     fn find(&self, host: &str) -> Option<Place> {
+        let version = self.service.routes.load(Ordering::Acquire);
+        let mut routes = self.routes.lock();
+        if routes.0 != version {
+            *routes = (version, self.table());
+        }
+        routes.1.get(host).cloned()
+    }
+
+    /// Every host name that is served.
+    fn table(&self) -> BTreeMap<String, Place> {
         let leases: Vec<LeaseId> = self.service.state().kept.keys().cloned().collect();
+        let mut table = BTreeMap::new();
         for lease in leases {
             let Some(workload) = wanted(&self.service, &lease) else { continue };
             for it in &workload.services {
-                let exposes = it.exposes.iter().filter(|it| it.is_http());
-                for expose in exposes {
-                    if expose.hosts.iter().any(|it| it.eq_ignore_ascii_case(host)) {
-                        return Some(Place {
-                            lease,
+                for expose in it.exposes.iter().filter(|it| it.is_http()) {
+                    for host in &expose.hosts {
+                        let place = Place {
+                            lease: lease.clone(),
                             service: it.name.clone(),
                             options: expose.http.clone(),
-                        });
+                        };
+                        table.insert(host.to_ascii_lowercase(), place);
                     }
                 }
             }
         }
-        None
+        table
     }
 
     /// Addresses of the replicas that can be reached, each request beginning with another one.

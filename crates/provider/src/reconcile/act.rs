@@ -2,8 +2,13 @@
 //!
 //! Called by: the reconciler. Calls: the machine room, and the chain for [`Step::Verify`].
 
+use std::time::Duration;
+
 use super::plan::Step;
 use crate::{chain::live::is_live, service::Service};
+
+/// Applying takes as long as images are pulled, but not for ever.
+const APPLY_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Why a step did not work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +23,14 @@ pub(crate) async fn act(service: &Service, step: &Step) -> Result<(), Failure> {
     match step {
         Step::Apply(lease, workload) => {
             tracing::info!(%lease, generation = workload.generation, "applying a workload");
-            service.backend.apply(lease, workload).await.map_err(told)
+            let apply = service.backend.apply(lease, workload);
+            match tokio::time::timeout(APPLY_LIMIT, apply).await {
+                Ok(done) => done.map_err(told),
+                Err(_) => Err(Failure {
+                    text: format!("not done after {} minutes", APPLY_LIMIT.as_secs() / 60),
+                    hopeless: false,
+                }),
+            }
         }
         Step::Remove(lease) => {
             service.backend.remove(lease).await.map_err(told)?;

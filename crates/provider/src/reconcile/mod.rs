@@ -76,6 +76,9 @@ pub(crate) async fn run(service: Arc<Service>) {
                         continue;
                     }
                     busy.insert(step.lease().clone());
+                    if matches!(step, Step::Apply(..)) {
+                        service.state().applying.insert(step.lease().clone());
+                    }
                     let service = Arc::clone(&service);
                     running.spawn(async move {
                         let result = act::act(&service, &step).await;
@@ -107,6 +110,7 @@ pub(crate) async fn run(service: Arc<Service>) {
                     running.abort_all();
                     while running.join_next().await.is_some() {}
                     busy.clear();
+                    service.state().applying.clear();
                 }
             },
         }
@@ -128,6 +132,7 @@ fn wanted(
 
 fn settle(service: &Service, backoff: &mut Backoff, step: Step, result: Result<(), Failure>) {
     let lease = step.lease().clone();
+    service.state().applying.remove(&lease);
     match result {
         Ok(()) => {
             backoff.worked(&lease);
