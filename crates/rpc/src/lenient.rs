@@ -1,4 +1,5 @@
-//! Connections whose first request line may hold characters that a URI must not.
+//! Connections: as many as there may be, and with a first request line that may hold characters
+//! that a URI must not.
 //!
 //! People type `curl 'localhost:26657/tx_search?query="tx.height>3"'`, and curl sends the quotes
 //! as they are. The reference takes them; our HTTP parser does not. So the first line of each
@@ -8,31 +9,51 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 
 /// Longest first line that is waited for, in bytes; what is longer is passed on as it is.
 const MAX_LINE: usize = 64 * 1024;
 
+/// Most connections of one listener; more wait until one ends.
+const MAX_CONNECTIONS: usize = 900;
+
 /// A listener of such connections.
-pub(crate) struct LenientListener(pub(crate) TcpListener);
+pub(crate) struct LenientListener {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+}
+
+impl LenientListener {
+    pub(crate) fn new(listener: TcpListener) -> Self {
+        Self { listener, places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
+    }
+}
 
 impl axum::serve::Listener for LenientListener {
     type Io = Lenient;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Lenient, SocketAddr) {
-        let (stream, addr) = axum::serve::Listener::accept(&mut self.0).await;
-        (Lenient { stream, line: Vec::new(), sent: 0, complete: false }, addr)
+        // The semaphore is never closed, so a place always comes.
+        let place = self.places.clone().acquire_owned().await.ok();
+        let (stream, addr) = axum::serve::Listener::accept(&mut self.listener).await;
+        // Answers are small and clients wait for them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot send without delay");
+        }
+        (Lenient { stream, line: Vec::new(), sent: 0, complete: false, _place: place }, addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
@@ -44,6 +65,7 @@ pub(crate) struct Lenient {
     /// How much of it was passed on.
     sent: usize,
     complete: bool,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 /// Escapes what a URI must not hold, in the first line only.

@@ -301,6 +301,25 @@ impl Query {
             .collect()
     }
 
+    /// The part of `span` outside of which no height is allowed.
+    fn within(&self, span: RangeInclusive<i64>, height_key: &str) -> RangeInclusive<i64> {
+        let (mut low, mut high) = span.into_inner();
+        for condition in self.conditions.iter().filter(|it| it.key == height_key) {
+            let Test::Number(operator, number) = &condition.test else { continue };
+            let whole = if number.whole.is_empty() { "0" } else { number.whole.as_str() };
+            // What is too large for a height is beyond any of them.
+            let limit = whole.parse::<i64>().unwrap_or(i64::MAX);
+            let limit = if number.negative { -limit } else { limit };
+            if matches!(operator, Operator::Less | Operator::LessOrEqual | Operator::Equal) {
+                high = high.min(limit);
+            }
+            if matches!(operator, Operator::Greater | Operator::GreaterOrEqual | Operator::Equal) {
+                low = low.max(limit);
+            }
+        }
+        low..=high
+    }
+
     /// Whether the conditions about heights allow this one.
     fn allows(&self, height: i64, height_key: &str) -> bool {
         self.conditions.iter().filter(|it| it.key == height_key).all(|it| match &it.test {
@@ -411,7 +430,7 @@ async fn scan<C: Chain + ?Sized>(
     mut each: impl FnMut(i64, Vec<ExecTxResult>, Vec<Event>),
 ) -> Result<()> {
     let Some(span) = chain.span() else { return Ok(()) };
-    let span: RangeInclusive<i64> = span;
+    let span = query.within(span, height_key);
     let known = match query.equalities(height_key) {
         pairs if pairs.is_empty() => None,
         pairs => chain.heights_with(&pairs).await?,
@@ -535,6 +554,21 @@ mod tests {
         let query = Query::parse("tx.height >= 3 AND tx.height < 8").unwrap();
         let heights: Vec<_> = (1..12).filter(|it| query.allows(*it, "tx.height")).collect();
         assert_eq!(heights, [3, 4, 5, 6, 7]);
+        assert_eq!(query.within(1..=100, "tx.height"), 3..=8);
+        for (query, wanted) in [
+            ("tx.height=14", 14..=14),
+            ("tx.height>3 AND tx.height>7", 7..=100),
+            ("tx.height<=99999999999999999999", 1..=100),
+            ("tx.height>99999999999999999999", i64::MAX..=100),
+            ("tx.height>-5", 1..=100),
+            ("message.sender='x'", 1..=100),
+        ] {
+            assert_eq!(
+                Query::parse(query).unwrap().within(1..=100, "tx.height"),
+                wanted,
+                "{query}"
+            );
+        }
         assert!(!Query::parse("tx.height='3'").unwrap().allows(3, "tx.height"));
     }
 

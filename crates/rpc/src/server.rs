@@ -151,9 +151,9 @@ pub async fn serve(config: Config, chain: Arc<dyn Chain>) -> Result<Handle, Serv
     let server = grpc::Server::new(services.clone());
 
     let tasks = vec![
-        spawn(LenientListener(rpc_listener), comet::router(comet).layer(cors()), stopped.clone()),
+        spawn(rpc_listener, comet::router(comet).layer(cors()), stopped.clone()),
         spawn(
-            LenientListener(rest_listener),
+            rest_listener,
             rest_router(Gateway::new(services), server.clone()).layer(cors()),
             stopped.clone(),
         ),
@@ -163,16 +163,19 @@ pub async fn serve(config: Config, chain: Arc<dyn Chain>) -> Result<Handle, Serv
     Ok(Handle { rpc, rest, grpc, stop, tasks })
 }
 
-fn spawn<L>(listener: L, router: Router, mut stopped: watch::Receiver<bool>) -> JoinHandle<()>
-where
-    L: axum::serve::Listener<Addr = SocketAddr>,
-{
+fn spawn(
+    listener: TcpListener,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let stop = async move {
             // An error means that the handle is gone, which is a reason to stop as well.
             let _ = stopped.wait_for(|it| *it).await;
         };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+        if let Err(error) =
+            axum::serve(LenientListener::new(listener), router).with_graceful_shutdown(stop).await
+        {
             tracing::error!(%error, "listener failed");
         }
     })
