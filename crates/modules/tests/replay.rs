@@ -546,6 +546,14 @@ fn market_queries() {
 }
 
 #[test]
+fn what_follows_where_absent_chapters_take_part() {
+    for (name, until, least) in [("market-escrow", 1000, 70), ("market-errors", 118, 65)] {
+        let scenario = Scenario { name, until, mixed: true, ..Scenario::default() };
+        replay(scenario, &[("transactions", least)]);
+    }
+}
+
+#[test]
 fn random_sessions() {
     for name in ["fuzz-1", "fuzz-2", "fuzz-3", "fuzz-4"] {
         let scenario = Scenario { name, until: 1000, mixed: true, ..Scenario::default() };
