@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::Digest;
+use sha1::{Digest as _, Sha1};
 use types::ids::{GroupId, LeaseId};
 
 /// Why a name may not be used; the texts are the reference's.
@@ -135,7 +135,7 @@ fn uuid_v5_dns(name: &str) -> [u8; 16] {
         0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30,
         0xc8,
     ];
-    let mut hash = sha1::Sha1::new();
+    let mut hash = Sha1::new();
     hash.update(DNS);
     hash.update(name.as_bytes());
     let digest = hash.finalize();

@@ -279,25 +279,36 @@ async fn the_gateway_presents_the_certificate_that_the_chain_knows_over_tls_1_3_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_own_client_deploys_and_reads_through_the_gateway() {
+    use client::gateway::{Gateway, LogQuery};
     let world = World::new();
     let handle = world.start().await;
     let job = Job::web();
     let lease = world.lease(TENANT, 7, &job).await;
-    let published: Vec<CertificateDer<'static>> = world
-        .chain
-        .published()
-        .iter()
-        .map(|it| CertificateDer::from_pem_slice(&it.cert).unwrap())
-        .collect();
-    let _ = published;
-    let door = Door::open(&world, &handle, TENANT);
-    door.accepts(7, &job).await;
-    door.status_when_ready(&lease).await;
-    let manifest = door.get("/lease/7/1/1/manifest").await;
+    let certificates: Vec<Vec<u8>> =
+        world.chain.published().into_iter().map(|it| it.cert).collect();
+    let uri = format!("https://localhost:{}", handle.gateway.port());
+    let provider = handle.address().to_string();
+    let open = |certificates: &[Vec<u8>]| {
+        Gateway::new(&uri, &provider, certificates, Some(Arc::new(signer(TENANT)))).unwrap()
+    };
+    let gateway = open(&certificates);
+    let text = String::from_utf8(job.body()).unwrap();
+    gateway.send_manifest(7, &text, Duration::from_secs(10)).await.unwrap();
+    Door::open(&world, &handle, TENANT).status_when_ready(&lease).await;
+    let id = types::wire::akash::market::v1::LeaseId::from(&lease);
+    assert!(gateway.lease_status(&id).await.unwrap().is_ready());
+    let service = gateway.service_status(&id, "web").await.unwrap();
+    assert_eq!((service.name.as_str(), service.ready_replicas), ("web", 1));
+    let manifest = gateway.get_manifest(&id).await.unwrap();
     assert_eq!(manifest[0]["services"][0]["image"], "nginx:1.27");
-    let service = door.get("/lease/7/1/1/service/web/status").await;
-    assert_eq!(service["name"], "web");
-    assert_eq!(service["ready_replicas"], 1);
+    world.room.write_log(&lease, "web", 0, "hello");
+    let query = LogQuery { tail: Some(1), ..LogQuery::default() };
+    let lines: Vec<_> = gateway.logs(&id, &query).await.unwrap().collect().await;
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].as_ref().unwrap().message, "hello");
+    assert_eq!(gateway.declines(&address_text(TENANT), 7).await.unwrap(), []);
+    // A gateway whose certificate is not on chain is not talked to.
+    assert!(open(&[]).lease_status(&id).await.is_err());
     handle.shutdown().await;
 }
 
@@ -674,5 +685,4 @@ async fn a_shutdown_ends_in_time_with_connections_open() {
     assert!(began.elapsed() < Duration::from_secs(3));
     assert!(running(&world.room).await.contains(&lease));
     assert!(world.room.status(&lease).await.unwrap().is_some());
-    let _ = signer(TENANT);
 }

@@ -12,8 +12,6 @@ use crate::{
     testing::{FakeChain, Job, PROVIDER, TENANT, World, account, eventually, running},
 };
 
-const MANY_THREADS: &str = "a test runtime has several threads";
-
 fn withdrawals(chain: &FakeChain) -> usize {
     chain.count(|it| matches!(it, Msg::WithdrawLease(_)))
 }
@@ -32,7 +30,6 @@ async fn runs(world: &World, leases: &[&types::ids::LeaseId], what: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_becomes_a_bid_a_lease_a_workload_a_payment_and_nothing() {
-    let _ = MANY_THREADS;
     let world = World::new();
     let handle =
         world.start_with(|it| it.timers.withdrawal_period = Span(Duration::from_millis(300))).await;
