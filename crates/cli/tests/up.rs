@@ -1,5 +1,7 @@
 //! `haggle up` as a newcomer runs it, without a Docker Engine: the rest must work all the same.
 
+#![expect(clippy::unwrap_used, reason = "a failing test may panic")]
+
 mod common;
 
 use std::{
@@ -27,7 +29,16 @@ impl Cloud {
             .env_remove("HAGGLE_KEYRING_PASSWORD")
             .args(["up", "--json", "--docker", NO_ENGINE, "--block-time-ms", "300"])
             .args(["--rpc-listen", ANY, "--rest-listen", ANY, "--grpc-listen", ANY])
-            .args(["--gateway-listen", ANY, "--ingress-listen", ANY, "--faucet-listen", ANY])
+            .args([
+                "--gateway-listen",
+                ANY,
+                "--gateway-grpc-listen",
+                ANY,
+                "--ingress-listen",
+                ANY,
+                "--faucet-listen",
+                ANY,
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -109,7 +120,8 @@ fn a_cloud_without_docker_says_so_serves_everything_else_and_keeps_its_state() {
     let (status, body) = http(cloud.text("faucet"), "POST /credit", &ask);
     assert_eq!(status, 200, "{body}");
     assert_eq!(uakt(&home, &cloud, tenant) - before, 100_000_000);
-    let (status, body) = http(cloud.text("faucet"), "POST /credit", "{\"address\":\"akash1nobody\"}");
+    let (status, body) =
+        http(cloud.text("faucet"), "POST /credit", "{\"address\":\"akash1nobody\"}");
     assert_eq!(status, 400, "{body}");
     assert!(body["error"].as_str().unwrap().starts_with("address"), "{body}");
 

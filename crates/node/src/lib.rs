@@ -15,12 +15,12 @@ mod index;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 pub use config::{Config, Index as IndexKind};
+/// Directives for a `tracing` filter that keep the engine's libraries quiet.
+pub use consensus::LOG_FILTER;
 pub use consensus::{GenesisDoc, Health};
 pub use error::Error;
 pub use genesis::{NewNetwork, init, load as load_genesis};
 pub use home::Home;
-/// Directives for a `tracing` filter that keep the engine's libraries quiet.
-pub use consensus::LOG_FILTER;
 /// The list of modules that this node runs.
 pub use modules;
 
@@ -65,11 +65,10 @@ pub async fn start(path: &Path, config: Config) -> Result<Node, Error> {
     let app = Arc::new(app);
     let handle =
         consensus::start(engine_config(path, &config), genesis.clone(), app.clone()).await?;
-    let follower = index.clone().map(|index| tokio::spawn(follow(handle.clone(), index)));
     let chain = NodeChain {
         handle: handle.clone(),
         app,
-        index,
+        index: index.clone(),
         config: config.clone(),
         genesis: genesis.to_json()?.into(),
     };
@@ -82,6 +81,7 @@ pub async fn start(path: &Path, config: Config) -> Result<Node, Error> {
             return Err(Error::Listen(error));
         }
     };
+    let follower = index.map(|index| tokio::spawn(follow(handle.clone(), index)));
     let endpoints =
         Endpoints { rpc: server.rpc_addr(), rest: server.rest_addr(), grpc: server.grpc_addr() };
     tracing::info!(chain_id = genesis.chain_id, rpc = %endpoints.rpc, "node started");

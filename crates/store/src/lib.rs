@@ -75,6 +75,20 @@ pub struct Store {
     overlays: History,
 }
 
+/// The trees of a height that is not committed yet.
+pub struct Prepared {
+    before: Version,
+    root: Hash,
+    trees: Vec<Tree>,
+}
+
+impl Prepared {
+    /// The root after the changes.
+    pub fn root(&self) -> Hash {
+        self.root
+    }
+}
+
 /// What the latest commit left behind; replaced as a whole.
 struct Head {
     version: Version,
@@ -163,22 +177,49 @@ impl Store {
     /// `durable` waits for the disk; without it a power failure may lose the last heights, which
     /// are then executed again from the block store.
     pub fn commit(&self, height: u64, changes: &Changes, durable: bool) -> Result<Version> {
-        let (before, mut trees, snapshot) = {
+        let prepared = self.prepare(changes)?;
+        self.commit_prepared(height, changes, prepared, durable)
+    }
+
+    /// Computes the trees that `changes` would give on top of the latest height, without writing
+    /// anything.
+    pub fn prepare(&self, changes: &Changes) -> Result<Prepared> {
+        let (before, mut trees) = {
             let head = self.read();
-            (head.version, head.trees.clone(), head.snapshot.clone())
+            (head.version, head.trees.clone())
+        };
+        for (index, store) in &self.indexed(changes)? {
+            if let Some(tree) = trees.get_mut(*index) {
+                tree.update(store);
+            }
+        }
+        Ok(Prepared { before, root: hash::root(&self.names, &trees), trees })
+    }
+
+    /// [`Store::commit`] with what [`Store::prepare`] gave for the same changes, so that nothing is
+    /// hashed twice. What was prepared over another height is prepared anew.
+    pub fn commit_prepared(
+        &self,
+        height: u64,
+        changes: &Changes,
+        prepared: Prepared,
+        durable: bool,
+    ) -> Result<Version> {
+        let (before, snapshot) = {
+            let head = self.read();
+            (head.version, head.snapshot.clone())
         };
         let follows = before.height.checked_add(1) == Some(height) || before.height == 0;
         if !follows || height == 0 {
             return Err(Error::OutOfOrder { height, latest: before.height });
         }
+        let Prepared { root, trees, .. } = match prepared.before == before {
+            true => prepared,
+            false => self.prepare(changes)?,
+        };
         let indexed = self.indexed(changes)?;
         let undo = history::undo(&snapshot, &indexed)?;
-        for (index, store) in &indexed {
-            if let Some(tree) = trees.get_mut(*index) {
-                tree.update(store);
-            }
-        }
-        let version = Version { height, root: hash::root(&self.names, &trees) };
+        let version = Version { height, root };
         let expired = height.checked_sub(self.history.saturating_add(1));
         self.engine.write(&engine::Write {
             version,
@@ -201,13 +242,7 @@ impl Store {
 
     /// The root that `changes` would give on top of the latest height, without writing anything.
     pub fn root_with(&self, changes: &Changes) -> Result<Hash> {
-        let mut trees = self.read().trees.clone();
-        for (index, store) in &self.indexed(changes)? {
-            if let Some(tree) = trees.get_mut(*index) {
-                tree.update(store);
-            }
-        }
-        Ok(hash::root(&self.names, &trees))
+        Ok(self.prepare(changes)?.root)
     }
 
     /// Proves that `key` has its value, or none, in `store` after `height`.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use node::Node;
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     context::Context,
@@ -127,6 +128,7 @@ pub fn show_accounts(cx: &Context, accounts: &[local::TestAccount]) {
 }
 
 async fn start(cx: &Context, args: &StartArgs) -> Result {
+    let mut stop = StopSignal::listen()?;
     let node = open(cx, &args.settings).await?;
     let endpoints = node.endpoints();
     cx.printer.json_line(&json!({
@@ -138,9 +140,9 @@ async fn start(cx: &Context, args: &StartArgs) -> Result {
     cx.printer.line(format!("REST  http://{}", endpoints.rest));
     cx.printer.line(format!("gRPC  http://{}", endpoints.grpc));
     cx.printer.note("running; Ctrl-C stops it");
-    until_stopped(&node).await?;
+    let outcome = until_stopped(&node, &mut stop).await;
     node.shutdown().await?;
-    Ok(())
+    outcome
 }
 
 /// Starts the node below the home folder with the settings of its file and of the flags.
@@ -151,22 +153,42 @@ pub async fn open(cx: &Context, settings: &Settings) -> Result<Node> {
 }
 
 /// Returns when somebody asks to stop; fails when the node stops by itself.
-pub async fn until_stopped(node: &Node) -> Result {
+pub async fn until_stopped(node: &Node, stop: &mut StopSignal) -> Result {
     tokio::select! {
-        signal = stop_signal() => signal,
+        () = stop.wait() => Ok(()),
         error = node.stopped() => Err(error.into()),
     }
 }
 
 /// Waits for Ctrl-C or a request to terminate.
 pub async fn stop_signal() -> Result {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |error| Failure::new("could not listen for signals").caused_by(error);
-    let mut terminate: tokio::signal::unix::Signal =
-        signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result.map_err(failed),
-        _ = terminate.recv() => Ok(()),
+    StopSignal::listen()?.wait().await;
+    Ok(())
+}
+
+/// Ctrl-C, or a request to terminate. Made before a service tells that it is up, so that it can be
+/// stopped from then on.
+pub struct StopSignal {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignal {
+    /// From now on neither ends the process at once.
+    pub fn listen() -> Result<StopSignal> {
+        let failed = |error| Failure::new("could not listen for signals").caused_by(error);
+        Ok(StopSignal {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// Waits for either.
+    pub async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 

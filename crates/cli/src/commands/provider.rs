@@ -7,7 +7,7 @@ use provider::{Config, Handle, Live};
 use serde_json::json;
 
 use crate::{
-    commands::node::stop_signal,
+    commands::node::StopSignal,
     context::Context,
     failure::{Failure, GENERAL, Result, UNREACHABLE, WRONG_INPUT},
 };
@@ -75,6 +75,7 @@ pub async fn run(cx: &Context, command: Command) -> Result {
                 publish_address: args.publish_address,
                 port_range: args.port_range,
             };
+            let mut stop = StopSignal::listen()?;
             let handle = start(cx, config, engine).await?;
             cx.printer.json_line(&describe(&handle));
             cx.printer.line(format!("provider  {}", handle.address()));
@@ -83,7 +84,7 @@ pub async fn run(cx: &Context, command: Command) -> Result {
                 cx.printer.line(format!("ingress   http://{ingress}"));
             }
             cx.printer.note("running; Ctrl-C stops it and leaves workloads running");
-            stop_signal().await?;
+            stop.wait().await;
             handle.shutdown().await;
             Ok(())
         }

@@ -1,6 +1,6 @@
 //! `haggle up`: a local cloud in one process: chain, provider, faucet.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
@@ -20,6 +20,9 @@ pub struct Args {
     /// Address of the provider's gateway; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     pub gateway_listen: SocketAddr,
+    /// Address of the provider's gRPC status service
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8444")]
+    pub gateway_grpc_listen: SocketAddr,
     /// Address of the HTTP ingress for tenants' host names
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub ingress_listen: SocketAddr,
@@ -40,6 +43,7 @@ const ACCOUNTS: [&str; 3] = ["tenant", "provider", "faucet"];
 
 /// Runs `haggle up` until Ctrl-C.
 pub async fn run(cx: &Context, args: Args) -> Result {
+    let mut stop = node_command::StopSignal::listen()?;
     let home = cx.config.home.clone();
     let fresh = !node::home::genesis_file(&local::node_home(&home)).exists();
     if fresh {
@@ -52,8 +56,7 @@ pub async fn run(cx: &Context, args: Args) -> Result {
     let accounts = local::accounts(&home)?;
     let node = node_command::open(cx, &args.node).await?;
     let chain_id = node::load_genesis(&local::node_home(&home))?.chain_id;
-    let rpc = format!("http://{}", node.endpoints().rpc);
-    let outcome = serve(cx, &args, &node, &accounts, &chain_id, &rpc, home).await;
+    let outcome = serve(cx, &args, &node, &accounts, &chain_id, &mut stop).await;
     node.shutdown().await?;
     outcome
 }
@@ -64,16 +67,16 @@ async fn serve(
     node: &node::Node,
     accounts: &[local::TestAccount],
     chain_id: &str,
-    rpc: &str,
-    home: PathBuf,
+    stop: &mut node_command::StopSignal,
 ) -> Result {
+    let rpc = &format!("http://{}", node.endpoints().rpc);
     let progress = cx.printer.progress("waiting for the first block");
     node.first_block(std::time::Duration::from_secs(60)).await?;
     drop(progress);
     let faucet = faucet::start(cx, rpc, args.faucet_listen).await?;
     let (provider, absent) = match args.no_provider {
         true => (None, Some("switched off by --no-provider".to_owned())),
-        false => provider(cx, args, node, chain_id, rpc, home).await?,
+        false => provider(cx, args, node, chain_id, rpc).await?,
     };
     let endpoints = node.endpoints();
     let described = provider.as_ref().map(provider_command::describe);
@@ -97,7 +100,7 @@ async fn serve(
         cx.printer.line(format!("  haggle {from} deploy examples/web.yaml"));
     }
     cx.printer.note("running; Ctrl-C stops the chain; workloads stay for the next `haggle up`");
-    let outcome = node_command::until_stopped(node).await;
+    let outcome = node_command::until_stopped(node, stop).await;
     if let Some(provider) = provider {
         provider.shutdown().await;
     }
@@ -139,16 +142,15 @@ async fn provider(
     node: &node::Node,
     chain_id: &str,
     rpc: &str,
-    home: PathBuf,
 ) -> Result<(Option<provider::Handle>, Option<String>)> {
     let mut config = provider_command::template();
     config.chain.rpc = rpc.to_owned();
     config.chain.grpc = Some(format!("http://{}", node.endpoints().grpc));
     config.chain.chain_id = chain_id.to_owned();
-    config.state_dir = home.join("provider");
+    config.state_dir = cx.config.home.join("provider");
     let listen = free(args.gateway_listen)?;
     config.gateway.listen = listen;
-    config.gateway.grpc_listen = None;
+    config.gateway.grpc_listen = Some(args.gateway_grpc_listen);
     config.host_uri = format!("https://localhost:{}", listen.port());
     config.ingress.listen = Some(args.ingress_listen);
     config.timers = provider::config::Timers::local();

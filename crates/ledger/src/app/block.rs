@@ -137,9 +137,11 @@ impl<R: Runtime> App<R> {
                 must("end_block", CONSENSUS_PARAMS.set(&mut cx, params));
             }
             let changes = cx.into_changes();
-            let app_hash = self.root_with(&changes);
+            let trees =
+                self.store.prepare(&changes).unwrap_or_else(|error| halt(error.to_string()));
+            let app_hash = trees.root().0.to_vec();
             let height = height_of(request.height);
-            *lock(&self.pending) = Some(Pending { height, changes });
+            *lock(&self.pending) = Some(Pending { height, changes, trees });
             ResponseFinalizeBlock {
                 events,
                 tx_results,
@@ -176,11 +178,11 @@ impl<R: Runtime> App<R> {
     /// Writes the finalized block and starts the check state anew on top of it.
     pub fn commit(&self, _: RequestCommit) -> Result<ResponseCommit, Halt> {
         guard(|| {
-            let Some(Pending { height, changes }) = lock(&self.pending).take() else {
+            let Some(Pending { height, changes, trees }) = lock(&self.pending).take() else {
                 halt("commit without a finalized block");
             };
             self.store
-                .commit(height, &changes, self.config.durable)
+                .commit_prepared(height, &changes, trees, self.config.durable)
                 .unwrap_or_else(|error| halt(error.to_string()));
             lock(&self.genesis).take();
             let mut fresh = committed(Arc::new(self.store.latest()), self.router.clone());

@@ -90,6 +90,7 @@ pub struct App<R> {
 struct Pending {
     height: u64,
     changes: Changes,
+    trees: store::Prepared,
 }
 
 /// The names of all stores of a runtime, for opening its [`Store`].
