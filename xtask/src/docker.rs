@@ -163,12 +163,6 @@ impl DockerHost {
         self.own.is_some()
     }
 
-    /// Process id of our own engine.
-    #[must_use]
-    pub(crate) fn pid(&self) -> Option<u32> {
-        self.own.as_ref().and_then(Own::pid)
-    }
-
     /// Leaves our own engine running when this is dropped, and for later runs too, until it is ended by hand.
     pub(crate) fn keep(&mut self) {
         if let Some(own) = &mut self.own {

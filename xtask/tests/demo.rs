@@ -1,6 +1,8 @@
 //! `cargo xtask demo`, whole: the end-to-end test. `cargo xtask test` runs it with an engine and the
 //! images ready.
 
+#![expect(clippy::print_stdout, reason = "a skipped test says why")]
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},

@@ -45,6 +45,7 @@ impl Home {
         }
         command
             .env_remove("COLUMNS")
+            .env("HAGGLE_LOG", "error")
             .env("HAGGLE_HOME", self.path())
             .env("HAGGLE_KEYRING_PASSWORD", "secret")
             .current_dir(self.path());

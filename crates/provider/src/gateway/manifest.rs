@@ -38,13 +38,7 @@ fn of_manifest(error: &ManifestError) -> Refused {
         ManifestError::Structure(_) | ManifestError::Cross(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ManifestError::Resources(_) | ManifestError::Groups(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let text = error.to_string();
-    // Recorded: `group count mismatch (2 != 1)`.
-    let text = match error {
-        ManifestError::Groups(_) => text.replace(") != (", " != "),
-        _ => text,
-    };
-    Refused::text(status, text)
+    Refused::text(status, error.to_string())
 }
 
 /// Checks a manifest against the chain and keeps it for every lease of the deployment here. What

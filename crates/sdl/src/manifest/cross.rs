@@ -16,7 +16,7 @@ impl Manifest {
     pub fn check_against(&self, groups: &[GroupSpec]) -> Result<(), ManifestError> {
         if self.0.len() != groups.len() {
             return Err(ManifestError::Groups(format!(
-                "group count mismatch ({}) != ({})",
+                "group count mismatch ({} != {})",
                 self.0.len(),
                 groups.len()
             )));
