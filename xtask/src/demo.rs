@@ -190,7 +190,7 @@ fn play(
     if options.keep && outcome.is_ok() {
         return Ok(Some(market));
     }
-    if outcome.is_err() {
+    if outcome.is_err() && proc::interrupted().is_ok() {
         for service in &market.services {
             say(&format!("--- the end of {}:\n{}", service.log().display(), service.tail()));
         }
@@ -430,9 +430,9 @@ impl Market {
         }
         match left {
             0 => say("  no container, volume or network is left; every process has ended"),
-            many => {
-                say(&format!("  removed {many} containers, volumes and networks that were left"))
-            }
+            many => say(&format!(
+                "  removed {many} containers, volumes and networks; every process has ended"
+            )),
         }
         Ok(())
     }
@@ -538,7 +538,7 @@ fn stop_kept(target: &Path) -> Result<()> {
         engine.remove_owner(owner)?;
     }
     fs::remove_file(&file)?;
-    engine.stop()?;
+    engine.end_kept()?;
     say(&format!("stopped {} processes and removed their containers", running.len()));
     Ok(())
 }

@@ -183,6 +183,20 @@ impl DockerHost {
         }
     }
 
+    /// Ends our own engine also when an earlier run left it up. Nothing happens to somebody else's.
+    ///
+    /// # Errors
+    /// When it does not end in time; it is killed then.
+    pub(crate) fn end_kept(&mut self) -> Result<()> {
+        match self.own.take() {
+            Some(own) => {
+                let _ = fs::remove_file(own.kept());
+                own.stop()
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Version of the engine.
     ///
     /// # Errors

@@ -55,7 +55,9 @@ fn run(args: &[&str]) -> Result<()> {
                     "--keep" => chosen.keep = true,
                     "--release" => chosen.release = true,
                     "--stop" => chosen.stop = true,
-                    other => bail!("the demo has no option {other:?}; it has --keep, --stop and --release"),
+                    other => bail!(
+                        "the demo has no option {other:?}; it has --keep, --stop and --release"
+                    ),
                 }
             }
             demo::run(chosen)

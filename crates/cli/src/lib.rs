@@ -69,8 +69,9 @@ fn start_log(args: &args::Args) {
         (_, 1) => "client=debug,cli=debug".to_owned(),
         (_, 0) => "off".to_owned(),
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("HAGGLE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // What the operator asks for is stronger than what keeps the libraries quiet.
+    let asked = std::env::var("HAGGLE_LOG").map(|it| format!("{quiet},{it}"));
+    let filter = tracing_subscriber::EnvFilter::new(asked.unwrap_or(default));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr())
         && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);

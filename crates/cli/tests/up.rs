@@ -45,7 +45,9 @@ impl Cloud {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let told = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        let told: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        assert!(told["error"].is_null(), "{told}");
         Cloud { child, told }
     }
 
@@ -156,9 +158,10 @@ fn a_port_that_is_taken_is_one_clear_sentence() {
     let address = taken.local_addr().unwrap().to_string();
     let mut args = vec!["up", "--json", "--docker", NO_ENGINE, "--rpc-listen", &address];
     args.extend(["--rest-listen", ANY, "--grpc-listen", ANY, "--faucet-listen", ANY]);
-    let run = home.run(&args);
-    assert_eq!(run.code, 2, "{}", run.stdout);
-    let error: Value = serde_json::from_str(&run.stdout).unwrap();
+    let output = home.command().env_remove("HAGGLE_KEYRING_PASSWORD").args(&args).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    let error: Value = serde_json::from_str(&told).unwrap();
     let message = error["error"]["message"].as_str().unwrap();
     assert!(message.contains(&address) && message.contains("stop what listens there"), "{message}");
     // The home is free again and the network is usable on another port.

@@ -600,7 +600,7 @@ impl Docker {
         for container in &containers {
             let private = container.image.as_deref().is_some_and(|it| it.starts_with("sha256:"));
             if let Some(id) = container.image_id.as_deref().filter(|_| private) {
-                self.forget_image(id).await;
+                self.forget_nameless(id).await;
             }
         }
         for network in self.networks(Some(lease)).await? {

@@ -63,6 +63,17 @@ impl Docker {
         }
     }
 
+    /// Takes away an image that has no name any more. One that still has names is somebody else's too.
+    pub(super) async fn forget_nameless(&self, id: &str) {
+        let named = match self.engine().inspect_image(id).await {
+            Ok(found) => found.repo_tags.is_some_and(|tags| !tags.is_empty()),
+            Err(_) => true,
+        };
+        if !named {
+            self.forget_image(id).await;
+        }
+    }
+
     async fn image_id(&self, image: &str) -> Result<Option<String>> {
         match self.engine().inspect_image(image).await {
             Ok(found) => Ok(found.id),
