@@ -421,6 +421,11 @@ impl Market {
             // After a failure or Ctrl-C: let the provider take the containers down.
             let _ = proc::output("haggle close", &mut self.tenant(&["close", &dseq]));
         }
+        // The providers take their leases down; what they have not managed in time is removed below.
+        let end = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < end && self.sellers.iter().any(|it| it.holds(engine)) {
+            thread::sleep(Duration::from_millis(100));
+        }
         while let Some(mut service) = self.services.pop() {
             service.stop();
         }
@@ -544,6 +549,11 @@ fn stop_kept(target: &Path) -> Result<()> {
 }
 
 impl Joined {
+    /// Whether anything of this provider is on the engine.
+    fn holds(&self, engine: &DockerHost) -> bool {
+        engine.count_owner(&self.owner()).is_ok_and(|it| it > 0)
+    }
+
     /// How this provider's things are labelled on the engine.
     fn owner(&self) -> String {
         format!("{CHAIN_ID}/{}", self.address)

@@ -248,9 +248,27 @@ impl DockerHost {
         self.remove_labelled(&format!("haggle.provider={owner}"))
     }
 
+    /// How many containers, networks and volumes of a provider there are.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub(crate) fn count_owner(&self, owner: &str) -> Result<usize> {
+        Ok(self.labelled(&format!("haggle.provider={owner}"))?.len())
+    }
+
     fn remove_labelled(&self, label: &str) -> Result<usize> {
-        let filters = crate::images::encode(&format!("{{\"label\":[\"{label}\"]}}"));
         let mut gone = 0;
+        for path in self.labelled(label)? {
+            let (status, _) = self.call("DELETE", &path, None, PATIENCE)?;
+            gone += usize::from(status < 300);
+        }
+        Ok(gone)
+    }
+
+    /// The paths at which everything with this label can be deleted, containers first.
+    fn labelled(&self, label: &str) -> Result<Vec<String>> {
+        let filters = crate::images::encode(&format!("{{\"label\":[\"{label}\"]}}"));
+        let mut paths = Vec::new();
         for (kind, list, options) in [
             ("containers", format!("/containers/json?all=1&filters={filters}"), "?force=1&v=1"),
             ("networks", format!("/networks?filters={filters}"), ""),
@@ -260,15 +278,12 @@ impl DockerHost {
             let found: serde_json::Value = serde_json::from_slice(&body)?;
             let all = found.as_array().or_else(|| found["Volumes"].as_array());
             for object in all.into_iter().flatten() {
-                let Some(id) = object["Id"].as_str().or_else(|| object["Name"].as_str()) else {
-                    continue;
-                };
-                let path = format!("/{kind}/{id}{options}");
-                let (status, _) = self.call("DELETE", &path, None, PATIENCE)?;
-                gone += usize::from(status < 300);
+                if let Some(id) = object["Id"].as_str().or_else(|| object["Name"].as_str()) {
+                    paths.push(format!("/{kind}/{id}{options}"));
+                }
             }
         }
-        Ok(gone)
+        Ok(paths)
     }
 
     fn open(&self, silence: Duration) -> Result<Box<dyn Wire>> {
