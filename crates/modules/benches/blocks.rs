@@ -3,6 +3,7 @@
 //!
 //! `cargo bench -p modules --bench blocks`
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench reports and may panic")]
+#![expect(clippy::disallowed_types, reason = "a benchmark has a clock")]
 
 use std::{
     hint::black_box,

@@ -2,7 +2,12 @@
 //!
 //! `cargo bench -p store --bench commit [-- KEYS]` (200,000 keys unless said otherwise)
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may stop")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints and may stop"
+)]
 
 use std::{collections::BTreeMap, hint::black_box, time::Instant};
 
