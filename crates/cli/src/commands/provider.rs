@@ -101,6 +101,12 @@ pub fn describe(handle: &Handle) -> serde_json::Value {
     })
 }
 
+/// Whether an engine answers there.
+pub async fn reach(engine: &Engine) -> Result<(), backend::Error> {
+    let config = docker::Config { endpoint: engine.endpoint.clone(), ..docker::Config::new("") };
+    Docker::connect(config).await.map(drop)
+}
+
 /// Connects to the Docker Engine and the chain, and starts the provider of `config`.
 pub async fn start(cx: &Context, config: Config, engine: Engine) -> Result<Handle> {
     let keyring = cx.keyring()?;

@@ -159,17 +159,15 @@ async fn provider(
         publish_address: args.gateway_listen.ip(),
         port_range: 30_000..=32_767,
     };
-    match provider_command::start(cx, config, engine).await {
-        Ok(handle) => Ok((Some(handle), None)),
-        Err(failure) if failure.messages.iter().any(|it| it.contains("Docker Engine")) => {
-            cx.printer.warn(format!("{failure}; the chain and the faucet run without a provider"));
-            if let Some(hint) = &failure.hint {
-                cx.printer.note(hint);
-            }
-            Ok((None, Some(failure.to_string())))
+    if let Err(error) = provider_command::reach(&engine).await {
+        let failure = provider_command::no_docker(error);
+        cx.printer.warn(format!("{failure}; the chain and the faucet run without a provider"));
+        if let Some(hint) = &failure.hint {
+            cx.printer.note(hint);
         }
-        Err(failure) => Err(failure),
+        return Ok((None, Some(failure.to_string())));
     }
+    Ok((Some(provider_command::start(cx, config, engine).await?), None))
 }
 
 /// The address with a port that is known before the listener exists, since it is registered on
