@@ -18,6 +18,7 @@ mod decode;
 pub mod diagnostics;
 mod gosort;
 pub mod groups;
+pub mod lint;
 pub mod manifest;
 mod names;
 pub mod quantity;
@@ -29,6 +30,7 @@ mod yaml;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Position, RenderOptions, Span};
 pub use groups::{GroupPrice, GroupSpec};
+pub use lint::{Budget, CheckOptions};
 pub use manifest::{Manifest, ManifestError};
 pub use rules::{Rule, Severity};
 
@@ -162,6 +164,10 @@ fn compile_into(source: &str, sink: &mut Sink) -> Option<Compiled> {
     let reclamation_ns = check::semantics(&file, &pairs, language, sink);
     check::groups(&file, &pairs, &built, sink);
     check::manifest(&built, sink);
+    let options = CheckOptions::default();
+    let cx =
+        lint::Cx { source, tree: &tree, file: &file, language, pairs: &pairs, options: &options };
+    lint::run(&cx, sink);
     if sink.has_errors() {
         return None;
     }
