@@ -123,25 +123,42 @@ impl Compiled {
     }
 }
 
-/// Compiles the text of one file.
+/// What [`check`] finds.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What the file compiles to, if it does; its `warnings` are empty, because they are below.
+    pub compiled: Option<Compiled>,
+    /// Errors and warnings. The first error is the one that the reference stops at.
+    pub diagnostics: Diagnostics,
+}
+
+/// Compiles the text of one file with all default lints.
 ///
 /// # Errors
 /// Everything that is wrong with it, at least one error among it.
 pub fn compile(source: &str) -> Result<Compiled, Diagnostics> {
-    let mut sink = Sink::default();
-    let compiled = compile_into(source, &mut sink);
-    let has_errors = sink.has_errors();
-    let found = Diagnostics::new(source, sink.into_list());
+    let Checked { compiled, diagnostics } = check(source, &CheckOptions::default());
     match compiled {
-        Some(compiled) if !has_errors => Ok(Compiled { warnings: found, ..compiled }),
-        _ => Err(found),
+        Some(compiled) => Ok(Compiled { warnings: diagnostics, ..compiled }),
+        None => Err(diagnostics),
     }
 }
 
-fn compile_into(source: &str, sink: &mut Sink) -> Option<Compiled> {
+/// Compiles the text of one file and says everything that is wrong or doubtful about it.
+#[must_use]
+pub fn check(source: &str, options: &CheckOptions) -> Checked {
+    let mut sink = Sink::default();
+    let compiled = compile_into(source, options, &mut sink);
+    Checked { compiled, diagnostics: Diagnostics::new(source, sink.into_list()) }
+}
+
+fn compile_into(source: &str, options: &CheckOptions, sink: &mut Sink) -> Option<Compiled> {
     if source.len() > MAX_SOURCE_BYTES {
         let message = format!("the file is larger than {MAX_SOURCE_BYTES} bytes");
-        sink.push(Diagnostic::new(Rule::TooLarge, Span::default(), message));
+        sink.push(
+            Diagnostic::new(Rule::TooLarge, Span::default(), message)
+                .hint("move large values out of the file: into the image, or to where the service fetches them"),
+        );
         return None;
     }
     let tree = match yaml::parse(source) {
@@ -164,11 +181,12 @@ fn compile_into(source: &str, sink: &mut Sink) -> Option<Compiled> {
     let reclamation_ns = check::semantics(&file, &pairs, language, sink);
     check::groups(&file, &pairs, &built, sink);
     check::manifest(&built, sink);
-    let options = CheckOptions::default();
-    let cx =
-        lint::Cx { source, tree: &tree, file: &file, language, pairs: &pairs, options: &options };
-    lint::run(&cx, sink);
-    if sink.has_errors() {
+    let has_errors = sink.has_errors();
+    lint::run(
+        &lint::Cx { source, tree: &tree, file: &file, language, pairs: &pairs, options },
+        sink,
+    );
+    if has_errors {
         return None;
     }
     let (specs, groups): (Vec<_>, Vec<_>) = built.into_iter().map(|it| it.finish()).unzip();
