@@ -13,21 +13,25 @@
 
 mod ast;
 mod build;
+mod bytes;
 mod check;
 mod decode;
 pub mod diagnostics;
 mod gosort;
 pub mod groups;
+pub mod language;
 pub mod lint;
 pub mod manifest;
 mod names;
 pub mod quantity;
 pub mod resources;
 pub mod rules;
+pub mod source;
 mod suggest;
 mod version;
 mod yaml;
 
+pub use bytes::text;
 pub use diagnostics::{Diagnostic, Diagnostics, Position, RenderOptions, Span};
 pub use groups::{GroupPrice, GroupSpec};
 pub use lint::{Budget, CheckOptions};
@@ -144,23 +148,28 @@ pub fn compile(source: &str) -> Result<Compiled, Diagnostics> {
     }
 }
 
+/// Compiles the bytes of one file: [`source::text`], then [`compile`].
+///
+/// # Errors
+/// The bytes are no text, or everything that is wrong with the text.
+pub fn compile_bytes(bytes: &[u8]) -> Result<Compiled, Diagnostics> {
+    compile(&source::text(bytes)?)
+}
+
 /// Compiles the text of one file and says everything that is wrong or doubtful about it.
 #[must_use]
 pub fn check(source: &str, options: &CheckOptions) -> Checked {
+    if source.len() > MAX_SOURCE_BYTES {
+        // The report does not keep a file that nobody is going to read.
+        let diagnostics = Diagnostics::new("", vec![source::too_large()]);
+        return Checked { compiled: None, diagnostics };
+    }
     let mut sink = Sink::default();
     let compiled = compile_into(source, options, &mut sink);
     Checked { compiled, diagnostics: Diagnostics::new(source, sink.into_list()) }
 }
 
 fn compile_into(source: &str, options: &CheckOptions, sink: &mut Sink) -> Option<Compiled> {
-    if source.len() > MAX_SOURCE_BYTES {
-        let message = format!("the file is larger than {MAX_SOURCE_BYTES} bytes");
-        sink.push(
-            Diagnostic::new(Rule::TooLarge, Span::default(), message)
-                .hint("move large values out of the file: into the image, or to where the service fetches them"),
-        );
-        return None;
-    }
     let tree = match yaml::parse(source) {
         Ok(tree) => tree,
         Err(error) => {

@@ -46,6 +46,8 @@ rules! {
     // Text and YAML: spec 3.
     /// The file is larger than a compiler accepts.
     TooLarge "sdl::file::too-large" Error;
+    /// The bytes of the file are not text.
+    Encoding "sdl::file::encoding" Error;
     /// The text is not YAML.
     YamlSyntax "sdl::yaml::syntax" Error;
     /// The document is nested deeper than a compiler accepts.
