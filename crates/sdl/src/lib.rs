@@ -13,7 +13,6 @@
 
 mod ast;
 mod build;
-mod bytes;
 mod check;
 mod decode;
 pub mod diagnostics;
@@ -31,7 +30,6 @@ mod suggest;
 mod version;
 mod yaml;
 
-pub use bytes::text;
 pub use diagnostics::{Diagnostic, Diagnostics, Position, RenderOptions, Span};
 pub use groups::{GroupPrice, GroupSpec};
 pub use lint::{Budget, CheckOptions};
