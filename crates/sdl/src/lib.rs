@@ -19,6 +19,7 @@ pub mod diagnostics;
 mod gosort;
 pub mod groups;
 pub mod language;
+pub mod language;
 pub mod lint;
 pub mod manifest;
 mod names;
