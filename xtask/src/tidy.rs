@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 const WALLS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("sdl", &["types"]),
+    ("lsp", &["sdl"]),
     ("store", &["types"]),
     ("ledger", &["store", "types"]),
     ("modules", &["ledger", "store", "types"]),
@@ -22,7 +23,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("backend", &["types"]),
     ("provider", &["backend", "client", "sdl", "types"]),
     ("node", &["modules", "ledger", "store", "consensus", "rpc", "types"]),
-    ("cli", &["node", "provider", "client", "sdl", "backend", "types"]),
+    ("cli", &["node", "provider", "client", "lsp", "sdl", "backend", "types"]),
 ];
 
 /// Sources whose results all machines must agree on.
