@@ -82,6 +82,8 @@ impl Position {
 pub struct Diagnostic {
     /// The rule.
     pub rule: Rule,
+    /// How grave it is here: that of the rule, or an error for a warning that the caller denies.
+    pub severity: Severity,
     /// Where in the source.
     pub span: Span,
     /// What is wrong, in plain words.
@@ -92,6 +94,8 @@ pub struct Diagnostic {
     pub reference: Option<String>,
     /// Other places that have to do with it, and what they are.
     pub related: Vec<(Span, String)>,
+    /// What no report may show, wherever it would be drawn.
+    secret: Option<Span>,
 }
 
 impl Diagnostic {
@@ -100,11 +104,13 @@ impl Diagnostic {
     pub fn new(rule: Rule, span: Span, message: impl Into<String>) -> Self {
         Self {
             rule,
+            severity: rule.severity(),
             span,
             message: message.into(),
             hint: None,
             reference: None,
             related: Vec::new(),
+            secret: None,
         }
     }
 
@@ -128,6 +134,12 @@ impl Diagnostic {
         self.related.push((span, text.into()));
         self
     }
+
+    /// Says what excerpts must not show.
+    pub(crate) fn conceal(mut self, secret: Span) -> Self {
+        self.secret = Some(secret);
+        self
+    }
 }
 
 /// Where the stages report to. Bounded: a hostile file does not get a report larger than itself.
@@ -142,7 +154,7 @@ const MOST_DIAGNOSTICS: usize = 200;
 
 impl Sink {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        let is_error = diagnostic.rule.severity() == Severity::Error;
+        let is_error = diagnostic.severity == Severity::Error;
         let is_known = |it: &Diagnostic| {
             it.span == diagnostic.span
                 && it.rule == diagnostic.rule
@@ -165,6 +177,13 @@ impl Sink {
 
     pub(crate) fn error_count(&self) -> usize {
         self.errors
+    }
+
+    /// Keeps what the function wants, which may change how grave it is.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&mut Diagnostic) -> bool) {
+        self.list.retain_mut(keep);
+        let errors = self.list.iter().filter(|it| it.severity == Severity::Error).count();
+        self.errors = self.errors.max(errors);
     }
 
     pub(crate) fn into_list(self) -> Vec<Diagnostic> {
@@ -204,6 +223,8 @@ impl Default for RenderOptions {
 #[derive(Clone)]
 pub struct Diagnostics {
     source: Arc<str>,
+    /// The source as excerpts show it: secrets are covered with stars, byte for byte.
+    drawn: Arc<str>,
     name: Option<String>,
     list: Vec<Diagnostic>,
 }
@@ -216,7 +237,10 @@ impl Diagnostics {
                 *span = span.snapped(source);
             }
         }
-        Self { source: source.into(), name: None, list }
+        let secrets = list.iter().filter_map(|it| it.secret);
+        let source: Arc<str> = source.into();
+        let drawn = covered(&source, secrets);
+        Self { source, drawn, name: None, list }
     }
 
     /// Says what the file is called, for the reports.
@@ -246,7 +270,7 @@ impl Diagnostics {
     /// The error that the reference implementation would stop at.
     #[must_use]
     pub fn first_error(&self) -> Option<&Diagnostic> {
-        self.list.iter().find(|it| it.rule.severity() == Severity::Error)
+        self.list.iter().find(|it| it.severity == Severity::Error)
     }
 
     /// Line and column of a place.
@@ -285,8 +309,8 @@ impl Diagnostics {
         for diagnostic in &self.list {
             let report = Report {
                 diagnostic,
-                source: NamedSource::new(self.name(), Arc::clone(&self.source)),
-                text: &self.source,
+                source: NamedSource::new(self.name(), Arc::clone(&self.drawn)),
+                text: &self.drawn,
             };
             if !self.is_drawable(diagnostic) || handler.render_report(&mut out, &report).is_err() {
                 out.push_str(&self.line(diagnostic));
@@ -324,7 +348,7 @@ impl Diagnostics {
 
     fn line(&self, it: &Diagnostic) -> String {
         let Position { line, column } = self.position(it.span);
-        let severity = severity_word(it.rule.severity());
+        let severity = severity_word(it.severity);
         let code = it.rule.code();
         format!("{}:{line}:{column}: {severity}[{code}]: {}", self.name(), it.message)
     }
@@ -334,7 +358,7 @@ impl Diagnostics {
     pub fn to_json(&self) -> serde_json::Value {
         let list = self.list.iter().map(|it| JsonDiagnostic {
             code: it.rule.code(),
-            severity: severity_word(it.rule.severity()),
+            severity: severity_word(it.severity),
             file: self.name(),
             start: self.position(it.span),
             end: Position::of(&self.source, it.span.range(&self.source).end),
@@ -350,6 +374,23 @@ impl Diagnostics {
         });
         serde_json::to_value(list.collect::<Vec<_>>()).unwrap_or_default()
     }
+}
+
+/// The text with stars over some places; lines and offsets stay.
+fn covered(source: &Arc<str>, secrets: impl Iterator<Item = Span>) -> Arc<str> {
+    let mut bytes: Option<Vec<u8>> = None;
+    for secret in secrets {
+        let range = secret.snapped(source).range(source);
+        let bytes = bytes.get_or_insert_with(|| source.as_bytes().to_vec());
+        for byte in bytes.get_mut(range).into_iter().flatten() {
+            if !matches!(byte, b'\n' | b'\r') {
+                *byte = b'*';
+            }
+        }
+    }
+    bytes
+        .and_then(|it| String::from_utf8(it).ok())
+        .map_or_else(|| Arc::clone(source), |it| it.as_str().into())
 }
 
 fn severity_word(severity: Severity) -> &'static str {
@@ -427,7 +468,7 @@ impl miette::Diagnostic for Report<'_> {
     }
 
     fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.diagnostic.rule.severity() {
+        Some(match self.diagnostic.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
         })
