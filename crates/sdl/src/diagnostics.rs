@@ -95,7 +95,7 @@ pub struct Diagnostic {
     /// Other places that have to do with it, and what they are.
     pub related: Vec<(Span, String)>,
     /// What no report may show, wherever it would be drawn.
-    secret: Option<Span>,
+    pub(crate) secret: Option<Span>,
 }
 
 impl Diagnostic {
