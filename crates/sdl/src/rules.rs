@@ -33,6 +33,23 @@ macro_rules! rules {
                 match self { $(Rule::$name => Severity::$severity,)+ }
             }
 
+            /// The rule of a code, if there is one.
+            #[must_use]
+            pub fn from_code(code: &str) -> Option<Rule> {
+                Self::ALL.iter().copied().find(|it| it.code() == code)
+            }
+
+            /// The rules that a code or a family (`sdl::schema`, `sdl::schema::*`, `sdl::*`) names.
+            #[must_use]
+            pub fn matching(pattern: &str) -> Vec<Rule> {
+                let family = pattern.strip_suffix("::*").unwrap_or(pattern);
+                let is_in = |it: &&Rule| {
+                    let rest = it.code().strip_prefix(family);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+                };
+                Self::ALL.iter().filter(is_in).copied().collect()
+            }
+
             /// What is wrong when it is broken, in general.
             #[must_use]
             pub fn summary(self) -> &'static str {
@@ -168,6 +185,100 @@ rules! {
     UndeployedService "sdl::deployment::undeployed-service" Warning;
     /// A port is open to a service that is not deployed.
     UnknownTarget "sdl::expose::unknown-target" Warning;
+
+    // Images, sizes and money.
+    /// The image has the tag `latest` or none, so what runs can change from one start to the next.
+    ImageTag "sdl::image::latest" Warning;
+    /// The image's name cannot be pulled from any registry.
+    ImageName "sdl::image::name" Warning;
+    /// A size of memory has a decimal suffix where a power of two was probably meant.
+    DecimalMemory "sdl::quantity::decimal-memory" Warning;
+    /// The most that a deployment may cost is far from the monthly budget.
+    OverBudget "sdl::pricing::budget" Warning;
+    /// A price is many times what such resources cost anywhere.
+    Overpriced "sdl::pricing::far-too-high" Warning;
+    /// A price is in a denomination in which the network does not open deployments.
+    UnusualDenom "sdl::pricing::unusual-denom" Warning;
+    /// A price is for a profile that does not exist.
+    UnusedPrice "sdl::pricing::unused" Warning;
+
+    // Who reaches whom.
+    /// A port is open to nobody.
+    ReachesNobody "sdl::expose::reaches-nobody" Warning;
+    /// A port is open to a service that runs elsewhere.
+    OtherPlacement "sdl::expose::other-placement" Warning;
+    /// A service opens two of its ports under the same outside port.
+    SameOutsidePort "sdl::expose::same-outside-port" Warning;
+    /// Outside port 443 is no HTTPS.
+    HttpsPort "sdl::expose::https-port" Warning;
+    /// Host names or HTTP options stand at a port that is not served as HTTP.
+    NotHttp "sdl::expose::not-http" Warning;
+    /// A database is open to the whole world.
+    OpenDatabase "sdl::expose::open-database" Warning;
+
+    // What is defined in vain.
+    /// A compute profile is defined and not used.
+    UnusedProfile "sdl::profile::unused" Warning;
+    /// A placement is defined and not used.
+    UnusedPlacement "sdl::placement::unused" Warning;
+    /// A service is deployed with no replica.
+    ZeroCount "sdl::deployment::zero-count" Warning;
+
+    // Secrets.
+    /// A secret stands in plain text in `env`.
+    SecretEnv "sdl::secret::env" Warning;
+    /// A text has the form of a key, a token or a recovery phrase.
+    SecretValue "sdl::secret::value" Warning;
+    /// A password is one that everybody tries first.
+    DefaultPassword "sdl::secret::default-password" Warning;
+    /// The password of a registry stands in the file.
+    RegistryPassword "sdl::secret::registry-password" Warning;
+
+    // GPUs.
+    /// Any GPU is accepted, so the price has to allow for the dearest.
+    GpuWildcard "sdl::gpu::wildcard" Warning;
+    /// A GPU is asked for by model only, and the model is made with different memory.
+    GpuRam "sdl::gpu::ram" Warning;
+    /// A GPU's model is not spelt as providers spell it.
+    GpuModel "sdl::gpu::model" Warning;
+
+    // Volumes.
+    /// A volume that can be written by nobody and begins empty.
+    PointlessReadOnly "sdl::storage::read-only-scratch" Warning;
+    /// A volume is paid for and mounted nowhere.
+    UnmountedVolume "sdl::storage::unmounted" Warning;
+    /// A database keeps its data where it is lost with the container.
+    EphemeralDatabase "sdl::storage::ephemeral-database" Warning;
+
+    // Processes and placements.
+    /// An environment variable is set twice.
+    DuplicateEnv "sdl::service::duplicate-env" Warning;
+    /// An environment variable's value begins and ends with quotes that become part of it.
+    QuotedEnv "sdl::service::quoted-env" Warning;
+    /// A whole command line stands where the name of a program is wanted.
+    CommandLine "sdl::service::command-line" Warning;
+    /// An auditor is not an address of the network.
+    Auditor "sdl::placement::auditor" Warning;
+
+    // What Console and the JavaScript SDK refuse: spec 21.
+    /// Console and the JavaScript SDK want `version` in quotes, `"2.0"` or `"2.1"`.
+    SchemaVersion "sdl::schema::version" Warning;
+    /// Console and the JavaScript SDK want a key that is missing here.
+    SchemaRequired "sdl::schema::required" Warning;
+    /// Console and the JavaScript SDK want a value of another type.
+    SchemaType "sdl::schema::type" Warning;
+    /// Console and the JavaScript SDK want a value of another form.
+    SchemaValue "sdl::schema::value" Warning;
+    /// Console and the JavaScript SDK want other storage attributes.
+    SchemaStorage "sdl::schema::storage" Warning;
+    /// Console and the JavaScript SDK want the GPU described in another way.
+    SchemaGpu "sdl::schema::gpu" Warning;
+    /// Console and the JavaScript SDK refuse what stands in this `to` entry.
+    SchemaTo "sdl::schema::to" Warning;
+
+    // Comments to the compiler.
+    /// A comment to the compiler cannot be read.
+    Directive "sdl::lint::directive" Warning;
 }
 
 #[cfg(test)]
