@@ -14,8 +14,11 @@
 mod ast;
 mod build;
 mod check;
+pub mod compose;
 mod decode;
 pub mod diagnostics;
+pub mod diff;
+pub mod explain;
 pub mod fmt;
 mod gosort;
 pub mod groups;
@@ -28,6 +31,7 @@ pub mod resources;
 pub mod rules;
 pub mod source;
 mod suggest;
+pub mod template;
 mod version;
 mod yaml;
 

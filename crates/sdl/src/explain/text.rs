@@ -1,0 +1,4 @@
+use super::Explanation;
+pub(super) fn render(it: &Explanation, _width: usize) -> String {
+    it.summary.clone()
+}
