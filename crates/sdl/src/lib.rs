@@ -30,7 +30,7 @@ pub mod quantity;
 pub mod resources;
 pub mod rules;
 pub mod source;
-mod suggest;
+pub mod suggest;
 pub mod template;
 mod version;
 mod yaml;

@@ -1,7 +1,8 @@
 //! "Did you mean": the nearest of some known words.
 
 /// The word of `known` that `word` most probably stands for, if one is near enough.
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // Two edits in short words are another word; nobody misspells more than a third.
     let most = match word.chars().count() {
         0 => return None,
