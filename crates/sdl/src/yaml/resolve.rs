@@ -62,6 +62,21 @@ impl Node<'_> {
         }
     }
 
+    /// The tag that the reference resolves a plain scalar to; dates are texts here.
+    #[cfg(test)]
+    pub(crate) fn resolved_tag(&self) -> &'static str {
+        if self.is_merge_key() {
+            return "!!merge";
+        }
+        match self.meaning() {
+            Ok(Meaning::Null) => "!!null",
+            Ok(Meaning::Bool(_)) => "!!bool",
+            Ok(Meaning::Int(_)) => "!!int",
+            Ok(Meaning::Float(_)) => "!!float",
+            _ => "!!str",
+        }
+    }
+
     fn meaning(&self) -> Result<Meaning, ScalarError> {
         let Some((text, style)) = self.scalar() else { return Err(ScalarError::NotScalar) };
         let tag = match self.tag.as_deref() {

@@ -48,6 +48,8 @@ pub(super) enum Token<'s> {
 struct SimpleKey {
     possible: bool,
     required: bool,
+    /// Whether its first token waits for the `:`; see [`Scanner::forget_awaited`].
+    awaited: bool,
     /// Number of the token that would follow the key token.
     token: usize,
     at: usize,
@@ -129,7 +131,8 @@ impl<'s> Scanner<'s> {
         }
         // If a key may begin with the first token, its `:` has to be looked for.
         let first = self.taken;
-        let Some(level) = self.simple_keys.iter().position(|it| it.possible && it.token == first)
+        let is_first = |it: &SimpleKey| it.possible && it.awaited && it.token == first;
+        let Some(level) = self.simple_keys.iter().position(is_first)
         else {
             return Ok(false);
         };
@@ -329,7 +332,16 @@ impl<'s> Scanner<'s> {
     fn skip_gap(&mut self) {
         // The reference looks from one comment line for the next, and tabs between them do not count.
         let mut next_comment = 0;
-        let mut heads_block = matches!(self.tokens.back(), Some((Token::BlockEntry, _)));
+        let last = self.tokens.back().map(|it| &it.0);
+        let mut heads_block = matches!(last, Some(Token::BlockEntry | Token::DocumentStart));
+        if matches!(last, Some(Token::Key | Token::Value)) && self.flow_level == 0 {
+            // Nor do those between `? ` or `: ` and a comment.
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let gap = rest.iter().position(|it| !matches!(it, b' ' | b'\t'));
+            if gap.is_some_and(|it| rest.get(it) == Some(&b'#')) {
+                next_comment = self.at + gap.unwrap_or_default();
+            }
+        }
         loop {
             let tabs_too = self.flow_level > 0 || !self.simple_key_allowed;
             while self.byte(0) == Some(b' ')
@@ -393,20 +405,36 @@ impl<'s> Scanner<'s> {
         let column = self.column();
         let key = SimpleKey {
             possible: true,
+            awaited: true,
             required: self.flow_level == 0 && self.indent == column,
             token: self.taken + self.tokens.len(),
             at: self.at,
             line: self.line,
             column,
         };
-        self.remove_simple_key()?;
+        self.give_up_simple_key()?;
         if let Some(last) = self.simple_keys.last_mut() {
             *last = key;
         }
         Ok(())
     }
 
+    /// Before anything is saved within brackets, what the reference forgets there is that the bracket
+    /// itself may begin a key: `[? a]: b` has no key `[? a]`, because its first token did not wait.
+    fn forget_awaited(&mut self) {
+        let Some((last, outer)) = self.simple_keys.split_last_mut() else { return };
+        last.awaited = false;
+        if let Some(outer) = outer.last_mut().filter(|it| it.token == last.token) {
+            outer.awaited = false;
+        }
+    }
+
     fn remove_simple_key(&mut self) -> Scan {
+        self.forget_awaited();
+        self.give_up_simple_key()
+    }
+
+    fn give_up_simple_key(&mut self) -> Scan {
         let Some(last) = self.simple_keys.last_mut() else { return Ok(()) };
         let key = *last;
         last.possible = false;
@@ -427,7 +455,8 @@ impl<'s> Scanner<'s> {
 
     fn open_flow(&mut self, token: Token<'s>) -> Scan {
         self.save_simple_key()?;
-        self.simple_keys.push(SimpleKey::default());
+        let number = self.taken + self.tokens.len();
+        self.simple_keys.push(SimpleKey { token: number, ..SimpleKey::default() });
         self.flow_level += 1;
         if self.flow_level > super::MAX_DEPTH {
             return Err(super::parse::too_deep(self.here()));
@@ -484,8 +513,11 @@ impl<'s> Scanner<'s> {
         let level = self.simple_keys.len().saturating_sub(1);
         if self.is_key_alive(level)? {
             let key = self.simple_keys.get(level).copied().unwrap_or_default();
-            let index = key.token.saturating_sub(self.taken).min(self.tokens.len());
-            self.tokens.insert(index, (Token::Key, Span::new(key.at, key.at)));
+            let entry = (Token::Key, Span::new(key.at, key.at));
+            match key.token.checked_sub(self.taken) {
+                Some(index) if index <= self.tokens.len() => self.tokens.insert(index, entry),
+                _ => self.tokens.push_back(entry),
+            }
             self.roll_indent(key.column, Some(key.token), Token::BlockMappingStart, key.at);
             if let Some(key) = self.simple_keys.get_mut(level) {
                 key.possible = false;

@@ -182,8 +182,9 @@ impl<'s> Scanner<'s> {
         if self.at == start && head.is_empty() {
             // A lone `!` is a tag; a handle without suffix or an empty `!<>` is not.
             let lone = !is_whole && self.bytes.get(start.wrapping_sub(1)) == Some(&b'!');
-            let double = start.checked_sub(2).and_then(|it| self.bytes.get(it)) == Some(&b'!');
-            if !lone || double {
+            let is_word_or_mark = |it: &u8| is_word(*it) || *it == b'!';
+            let handle = start.checked_sub(2).and_then(|it| self.bytes.get(it));
+            if !lone || handle.is_some_and(is_word_or_mark) {
                 return Err(YamlError::syntax(self.here(), "a tag lacks its name"));
             }
         }
