@@ -14,6 +14,7 @@
 mod ast;
 mod build;
 mod check;
+mod cst;
 pub mod compose;
 mod decode;
 pub mod diagnostics;
@@ -29,6 +30,8 @@ mod names;
 pub mod quantity;
 pub mod resources;
 pub mod rules;
+pub mod sarif;
+pub mod schema;
 pub mod source;
 pub mod suggest;
 pub mod template;
@@ -195,7 +198,7 @@ fn compile_into(source: &str, options: &CheckOptions, sink: &mut Sink) -> Option
     check::manifest(&built, sink);
     let has_errors = sink.has_errors();
     lint::run(
-        &lint::Cx { source, tree: &tree, file: &file, language, pairs: &pairs, options },
+        &lint::Cx { source, tree: &tree, file: &file, pairs: &pairs, options },
         sink,
     );
     if has_errors {

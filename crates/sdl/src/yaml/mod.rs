@@ -110,6 +110,11 @@ impl<'s> Tree<'s> {
         self.nodes.len()
     }
 
+    /// All nodes, scalars in the order of the text.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len()).filter_map(|it| u32::try_from(it).ok()).map(NodeId)
+    }
+
     /// A node as it stands in the text.
     pub(crate) fn raw(&self, id: NodeId) -> &Node<'s> {
         const NOTHING: &Node<'static> = &Node {
