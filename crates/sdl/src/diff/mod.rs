@@ -7,6 +7,7 @@
 
 mod compare;
 pub(crate) mod mask;
+mod services;
 mod text;
 
 use crate::Compiled;

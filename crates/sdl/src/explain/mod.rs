@@ -6,12 +6,14 @@
 //! [`Explanation::to_text`] serves people. Facts: spec `provider.md` 5, `chain.md` 2.7 and 4.3.
 
 mod build;
-mod cost;
-mod gpu;
+pub(crate) mod cost;
+pub(crate) mod gpu;
+mod outlook;
+mod ports;
 mod text;
 pub(crate) mod words;
 
-pub use cost::{BLOCK_TIME_MS, Cost, Deposit, MIN_DEPOSIT};
+pub use cost::{Amount, BLOCK_TIME_MS, Cost, Deposit, MIN_DEPOSIT};
 
 use crate::Compiled;
 use crate::quantity::Price;
@@ -53,7 +55,7 @@ pub struct Explanation {
     pub reclamation: Option<Reclamation>,
     /// What is kept and what is lost when the deployment is updated or closed.
     pub lifetime: Vec<String>,
-    /// What the chain or a provider will refuse although the file compiles.
+    /// What the chain or a provider will refuse, or do otherwise than hoped, although the file compiles.
     pub obstacles: Vec<String>,
     /// What cannot be known from the file.
     pub unknowns: Vec<String>,

@@ -25,10 +25,10 @@ const DECIMAL: [(&str, u128); 4] =
 /// `512 MiB`, `1 GB`, `1.5 GiB`; what no unit divides is rounded down and marked: `about 1.52 GiB`.
 pub(crate) fn bytes(value: u128) -> String {
     let exact = |units: &[(&'static str, u128)]| {
-        // Halves and quarters are as readable as whole numbers.
+        // Halves, quarters and eighths are as readable as whole numbers.
         let (unit, size) = *units.iter().find(|(_, size)| value >= *size)?;
-        let hundredths = value.checked_mul(100)?;
-        hundredths.is_multiple_of(size).then(|| in_hundredths(hundredths / size, unit))
+        let thousandths = value.checked_mul(1000)?;
+        thousandths.is_multiple_of(size).then(|| in_thousandths(thousandths / size, unit))
     };
     if let Some(text) = exact(&BINARY).or_else(|| exact(&DECIMAL)) {
         return text;
@@ -36,23 +36,23 @@ pub(crate) fn bytes(value: u128) -> String {
     let whole = |units: &[(&'static str, u128)]| {
         let (unit, size) =
             *units.iter().find(|(_, size)| value >= *size && value.is_multiple_of(*size))?;
-        (value / size < 100_000).then(|| in_hundredths(value / size * 100, unit))
+        (value / size < 100_000).then(|| in_thousandths(value / size * 1000, unit))
     };
     if let Some(text) = whole(&BINARY).or_else(|| whole(&DECIMAL)) {
         return text;
     }
     match BINARY.iter().find(|(_, size)| value >= *size) {
         Some((unit, size)) => {
-            format!("about {}", in_hundredths(value.saturating_mul(100) / size, unit))
+            format!("about {}", in_thousandths(value.saturating_mul(100) / size * 10, unit))
         }
         None => format!("{value} bytes"),
     }
 }
 
-fn in_hundredths(hundredths: u128, unit: &str) -> String {
-    let fraction = format!("{:02}", hundredths % 100);
+fn in_thousandths(thousandths: u128, unit: &str) -> String {
+    let fraction = format!("{:03}", thousandths % 1000);
     let fraction = fraction.trim_end_matches('0');
-    let whole = super::cost::grouped(&(hundredths / 100).to_string());
+    let whole = super::cost::grouped(&(thousandths / 1000).to_string());
     match fraction {
         "" => format!("{whole} {unit}"),
         _ => format!("{whole}.{fraction} {unit}"),

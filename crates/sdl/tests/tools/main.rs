@@ -1,0 +1,9 @@
+//! The tools around the compiler: `explain`, `diff`, `from-compose`, `new`.
+//!
+//! What they say is kept in `snapshots/`; `HAGGLE_UPDATE_SNAPSHOTS=1` rewrites it, and a reader reviews it.
+
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod diff;
+mod explain;
+mod snapshot;
