@@ -1,15 +1,25 @@
 //! What is wrong with a file, where, and what to write instead.
 //!
 //! Every stage of the compiler reports into a [`Sink`]; the caller gets [`Diagnostics`], which render as
-//! an excerpt of the source for people (`miette`) and as JSON for programs. Order of the list: the first
+//! an excerpt of the source for people (`render`, with `miette`), as JSON for programs (`json`) and as SARIF
+//! for code scanners ([`crate::sarif`]). Places become lines and columns in `lines`, and paths of keys in
+//! `paths`, only when someone asks. Order of the list: the first
 //! error is the one that the reference implementation stops at, as far as it is known.
 
+mod json;
+mod lines;
+mod paths;
+mod render;
+
+pub use render::RenderOptions;
+
 use crate::rules::{Rule, Severity};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceSpan};
+use lines::Lines;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A range of bytes of the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,19 +70,22 @@ pub struct Position {
     pub column: usize,
 }
 
-impl Position {
-    fn of(text: &str, at: usize) -> Self {
-        let before = text.get(..at).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |it| it + 1);
-        Self {
-            line: before.bytes().filter(|it| *it == b'\n').count() + 1,
-            column: before
-                .get(line_start..)
-                .unwrap_or_default()
-                .trim_start_matches('\u{feff}')
-                .chars()
-                .count()
-                + 1,
+/// What to write where, so that a diagnostic goes away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What is replaced.
+    pub span: Span,
+    /// By what.
+    pub replacement: String,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
         }
     }
 }
@@ -94,6 +107,8 @@ pub struct Diagnostic {
     pub reference: Option<String>,
     /// Other places that have to do with it, and what they are.
     pub related: Vec<(Span, String)>,
+    /// The change that probably mends it, where there is one.
+    pub fix: Option<Fix>,
     /// What no report may show, wherever it would be drawn.
     pub(crate) secret: Option<Span>,
 }
@@ -110,6 +125,7 @@ impl Diagnostic {
             hint: None,
             reference: None,
             related: Vec::new(),
+            fix: None,
             secret: None,
         }
     }
@@ -125,6 +141,19 @@ impl Diagnostic {
     #[must_use]
     pub fn reference(mut self, text: impl Into<String>) -> Self {
         self.reference = Some(text.into());
+        self
+    }
+
+    /// Suggests another word for the one at the place: as hint and as fix.
+    #[must_use]
+    pub fn did_you_mean(self, word: &str) -> Self {
+        self.hint(format!("did you mean `{word}`?")).fix(word)
+    }
+
+    /// Adds what probably mends it, if it stands at the place instead. A text in quotes stays in quotes.
+    #[must_use]
+    pub fn fix(mut self, replacement: impl Into<String>) -> Self {
+        self.fix = Some(Fix { span: self.span, replacement: replacement.into() });
         self
     }
 
@@ -175,6 +204,16 @@ impl Sink {
         self.errors > 0
     }
 
+    /// Number of diagnostics so far.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Sorts what was reported since, those with equal keys staying in order.
+    pub(crate) fn sort_from<K: Ord>(&mut self, from: usize, key: impl FnMut(&Diagnostic) -> K) {
+        self.list.get_mut(from..).unwrap_or_default().sort_by_key(key);
+    }
+
     pub(crate) fn error_count(&self) -> usize {
         self.errors
     }
@@ -191,56 +230,39 @@ impl Sink {
     }
 }
 
-/// How to draw a report.
-#[derive(Clone, Copy, Debug)]
-pub struct RenderOptions {
-    /// Terminal colours.
-    pub color: bool,
-    /// Lines and arrows beyond ASCII.
-    pub unicode: bool,
-    /// Columns to wrap at.
-    pub width: usize,
-}
-
-/// Longer lines are not drawn; a report names their place only.
-const LONGEST_DRAWN_LINE: usize = 2000;
-
-/// The part of a span that lies on its first line.
-fn first_line(span: Span, text: &str) -> Range<usize> {
-    let range = span.range(text);
-    let slice = text.get(range.clone()).unwrap_or_default();
-    let length = slice.find(['\n', '\r']).unwrap_or(slice.len());
-    range.start..range.start + length
-}
-
-impl Default for RenderOptions {
-    fn default() -> Self {
-        Self { color: false, unicode: true, width: 100 }
-    }
-}
-
 /// Everything that is wrong with one file, with the file.
 #[derive(Clone)]
 pub struct Diagnostics {
     source: Arc<str>,
-    /// The source as excerpts show it: secrets are covered with stars, byte for byte.
-    drawn: Arc<str>,
+    /// The source as reports show it: secrets are covered with stars, byte for byte.
+    shown: Arc<str>,
     name: Option<String>,
     list: Vec<Diagnostic>,
+    lines: OnceLock<Lines>,
+    paths: OnceLock<Vec<Option<String>>>,
 }
+
+/// A message is not longer than this, characters; what it repeats of the file may be.
+const LONGEST_MESSAGE: usize = 1000;
 
 impl Diagnostics {
     pub(crate) fn new(source: &str, mut list: Vec<Diagnostic>) -> Self {
+        // Without diagnostics nobody asks for the text.
+        let source: Arc<str> = if list.is_empty() { "".into() } else { source.into() };
         for it in &mut list {
-            it.span = it.span.snapped(source);
-            for (span, _) in &mut it.related {
-                *span = span.snapped(source);
+            it.span = it.span.snapped(&source);
+            shorten(&mut it.message);
+            for text in it.hint.iter_mut().chain(&mut it.reference) {
+                shorten(text);
+            }
+            for (span, text) in &mut it.related {
+                *span = span.snapped(&source);
+                shorten(text);
             }
         }
         let secrets = list.iter().filter_map(|it| it.secret);
-        let source: Arc<str> = source.into();
-        let drawn = covered(&source, secrets);
-        Self { source, drawn, name: None, list }
+        let shown = covered(&source, secrets);
+        Self { source, shown, name: None, list, lines: OnceLock::new(), paths: OnceLock::new() }
     }
 
     /// Says what the file is called, for the reports.
@@ -276,103 +298,57 @@ impl Diagnostics {
     /// Line and column of a place.
     #[must_use]
     pub fn position(&self, span: Span) -> Position {
-        Position::of(&self.source, span.range(&self.source).start)
+        self.position_at(span.start)
     }
 
-    /// The text of a place.
+    /// Line and column of the first character after a place.
+    #[must_use]
+    pub fn end_position(&self, span: Span) -> Position {
+        self.position_at(span.end)
+    }
+
+    fn position_at(&self, offset: u32) -> Position {
+        let at = Span { start: offset, end: offset }.range(&self.source).start;
+        self.line_index().position(&self.source, at)
+    }
+
+    fn line_index(&self) -> &Lines {
+        self.lines.get_or_init(|| Lines::new(&self.source))
+    }
+
+    /// The text of a place, as it stands in the file: secrets included.
     #[must_use]
     pub fn text(&self, span: Span) -> &str {
         self.source.get(span.range(&self.source)).unwrap_or_default()
     }
 
-    fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or("SDL")
+    /// The text of a place as reports may repeat it.
+    fn shown_text(&self, span: Span) -> &str {
+        self.shown.get(span.range(&self.shown)).unwrap_or_default()
     }
 
-    /// A report for people: each diagnostic with an excerpt of the source.
+    /// The keys that lead to each diagnostic, like `services.web.expose[0].port`, in the order of
+    /// [`Diagnostics::iter`]; none where the text is no YAML or the place is in no key.
     #[must_use]
-    pub fn render(&self, options: RenderOptions) -> String {
-        let theme = match (options.unicode, options.color) {
-            (true, true) => GraphicalTheme::unicode(),
-            (true, false) => GraphicalTheme::unicode_nocolor(),
-            (false, true) => {
-                GraphicalTheme { styles: miette::ThemeStyles::ansi(), ..GraphicalTheme::ascii() }
+    pub fn paths(&self) -> &[Option<String>] {
+        self.paths.get_or_init(|| paths::paths(&self.source, self.list.iter().map(|it| it.span)))
+    }
+
+    /// What to write where to mend one of the diagnostics, ready to be put into the text.
+    #[must_use]
+    pub fn fix(&self, diagnostic: &Diagnostic) -> Option<Fix> {
+        let Fix { span, replacement } = diagnostic.fix.as_ref()?;
+        let replacement = match self.text(*span).chars().next() {
+            Some(quote @ ('"' | '\'')) if !replacement.starts_with(quote) => {
+                format!("{quote}{replacement}{quote}")
             }
-            (false, false) => {
-                GraphicalTheme { styles: miette::ThemeStyles::none(), ..GraphicalTheme::ascii() }
-            }
+            _ => replacement.clone(),
         };
-        let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(options.width.max(20))
-            .with_links(false);
-        let mut out = String::new();
-        for diagnostic in &self.list {
-            let report = Report {
-                diagnostic,
-                source: NamedSource::new(self.name(), Arc::clone(&self.drawn)),
-                text: &self.drawn,
-            };
-            if !self.is_drawable(diagnostic) || handler.render_report(&mut out, &report).is_err() {
-                out.push_str(&self.line(diagnostic));
-                if let Some(hint) = &diagnostic.hint {
-                    out.push_str("\n  help: ");
-                    out.push_str(hint);
-                }
-            }
-            if !out.ends_with('\n') {
-                out.push('\n');
-            }
-        }
-        out
+        Some(Fix { span: *span, replacement })
     }
 
-    /// Whether the lines around a diagnostic are short enough to be drawn as an excerpt.
-    fn is_drawable(&self, it: &Diagnostic) -> bool {
-        let spans = std::iter::once(it.span).chain(it.related.iter().map(|it| it.0));
-        spans.map(|it| first_line(it, &self.source)).all(|range| {
-            let before = self.source.get(..range.start).unwrap_or_default();
-            let after = self.source.get(range.end..).unwrap_or_default();
-            // One line of context on either side.
-            let is_short = |line: &str| line.len() <= LONGEST_DRAWN_LINE;
-            before.rsplit('\n').take(2).all(is_short)
-                && after.split('\n').take(2).all(is_short)
-                && range.len() <= LONGEST_DRAWN_LINE
-        })
-    }
-
-    /// One line per diagnostic: `file:line:column: error[code]: message`.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        self.list.iter().map(|it| self.line(it)).collect()
-    }
-
-    fn line(&self, it: &Diagnostic) -> String {
-        let Position { line, column } = self.position(it.span);
-        let severity = severity_word(it.severity);
-        let code = it.rule.code();
-        format!("{}:{line}:{column}: {severity}[{code}]: {}", self.name(), it.message)
-    }
-
-    /// A report for programs: a list of objects.
-    #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        let list = self.list.iter().map(|it| JsonDiagnostic {
-            code: it.rule.code(),
-            severity: severity_word(it.severity),
-            file: self.name(),
-            start: self.position(it.span),
-            end: Position::of(&self.source, it.span.range(&self.source).end),
-            text: self.text(it.span),
-            message: &it.message,
-            hint: it.hint.as_deref(),
-            reference: it.reference.as_deref(),
-            related: it
-                .related
-                .iter()
-                .map(|(span, message)| JsonRelated { start: self.position(*span), message })
-                .collect(),
-        });
-        serde_json::to_value(list.collect::<Vec<_>>()).unwrap_or_default()
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or("SDL")
     }
 }
 
@@ -393,31 +369,20 @@ fn covered(source: &Arc<str>, secrets: impl Iterator<Item = Span>) -> Arc<str> {
         .map_or_else(|| Arc::clone(source), |it| it.as_str().into())
 }
 
-fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
+/// The start of a text.
+fn clip(text: &str, characters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(characters) {
+        None => Cow::Borrowed(text),
+        Some((at, _)) => Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
     }
 }
 
-#[derive(Serialize)]
-struct JsonDiagnostic<'a> {
-    code: &'a str,
-    severity: &'a str,
-    file: &'a str,
-    start: Position,
-    end: Position,
-    text: &'a str,
-    message: &'a str,
-    hint: Option<&'a str>,
-    reference: Option<&'a str>,
-    related: Vec<JsonRelated<'a>>,
-}
-
-#[derive(Serialize)]
-struct JsonRelated<'a> {
-    start: Position,
-    message: &'a str,
+fn shorten(text: &mut String) {
+    if text.len() > LONGEST_MESSAGE
+        && let Cow::Owned(short) = clip(text, LONGEST_MESSAGE)
+    {
+        *text = short;
+    }
 }
 
 impl fmt::Debug for Diagnostics {
@@ -440,57 +405,3 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
-
-/// One diagnostic as `miette` wants to see it.
-struct Report<'a> {
-    diagnostic: &'a Diagnostic,
-    source: NamedSource<Arc<str>>,
-    text: &'a str,
-}
-
-impl fmt::Debug for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.diagnostic.fmt(f)
-    }
-}
-
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic.message)
-    }
-}
-
-impl std::error::Error for Report<'_> {}
-
-impl miette::Diagnostic for Report<'_> {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(self.diagnostic.rule.code()))
-    }
-
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.diagnostic.severity {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        })
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.diagnostic.hint.as_ref().map(|it| Box::new(it) as Box<dyn fmt::Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(&self.source)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let here = LabeledSpan::new_primary_with_span(
-            Some("here".into()),
-            SourceSpan::from(first_line(self.diagnostic.span, self.text)),
-        );
-        let others = self.diagnostic.related.iter().map(|(span, text)| {
-            let range = first_line(*span, self.text);
-            LabeledSpan::new_with_span(Some(text.clone()), SourceSpan::from(range))
-        });
-        Some(Box::new(std::iter::once(here).chain(others)))
-    }
-}

@@ -982,8 +982,9 @@ fn reports_show_file_line_column_text_and_hint() {
     );
     let json = found.to_json();
     assert_eq!(json[0]["file"], "web.yaml");
-    assert_eq!(json[0]["start"]["line"], 16);
-    assert_eq!(json[0]["end"]["column"], 20);
+    assert_eq!(json[0]["span"]["start"]["line"], 16);
+    assert_eq!(json[0]["span"]["end"]["column"], 20);
+    assert_eq!(json[0]["path"], "profiles.compute.web.resources.memory.size");
     assert_eq!(json[0]["text"], "1GB");
     assert_eq!(json[0]["code"], "sdl::quantity::syntax");
     let shown = found.render(sdl::RenderOptions { color: false, unicode: false, width: 80 });
