@@ -23,6 +23,7 @@ pub mod explain;
 pub mod fmt;
 mod gosort;
 pub mod groups;
+pub mod ide;
 pub mod language;
 pub mod lint;
 pub mod manifest;

@@ -18,6 +18,8 @@ mod order;
 mod scalar;
 mod write;
 
+pub(crate) use scalar::is_plain;
+
 use crate::Diagnostics;
 use crate::cst;
 use crate::diagnostics::Diagnostic;

@@ -10,7 +10,7 @@ const LONGEST_PLAIN: usize = 500;
 ///
 /// Cautious: whatever another reader of YAML (1.1 or 1.2) might take for a number, a flag, a date or
 /// something else than text needs quotes.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return false };
     let fits = |it: char| {
         it.is_ascii_alphanumeric()

@@ -20,6 +20,7 @@ mod schema;
 mod secrets;
 mod unused;
 
+pub(crate) use resources::gpu_models;
 pub use options::{Budget, BudgetError, CheckOptions};
 
 use crate::ast::{Entry, File, Service};

@@ -192,15 +192,20 @@ const MODELS: [&str; 104] = [
     "v100",
 ];
 
+/// Models as providers name them.
+pub(crate) fn gpu_models() -> &'static [&'static str] {
+    &MODELS
+}
+
 /// Models that are made with different memory, and with which.
-const SIZES: [(&str, &str); 7] = [
-    ("a100", "40Gi, 80Gi"),
-    ("v100", "16Gi, 32Gi"),
-    ("p100", "12Gi, 16Gi"),
-    ("rtx3060", "8Gi, 12Gi"),
-    ("rtx3080", "10Gi, 12Gi"),
-    ("rtx4060ti", "8Gi, 16Gi"),
-    ("gtx1060", "3Gi, 6Gi"),
+const SIZES: [(&str, &str, &str); 7] = [
+    ("a100", "40Gi", "80Gi"),
+    ("v100", "16Gi", "32Gi"),
+    ("p100", "12Gi", "16Gi"),
+    ("rtx3060", "8Gi", "12Gi"),
+    ("rtx3080", "10Gi", "12Gi"),
+    ("rtx4060ti", "8Gi", "16Gi"),
+    ("gtx1060", "3Gi", "6Gi"),
 ];
 
 fn gpus(cx: &Cx<'_, '_, '_>, profile: &str, gpu: &Gpu, sink: &mut Sink) {
@@ -229,12 +234,13 @@ fn gpus(cx: &Cx<'_, '_, '_>, profile: &str, gpu: &Gpu, sink: &mut Sink) {
             }
             continue;
         }
-        if let Some((_, sizes)) = SIZES.iter().find(|it| it.0 == model && !has_ram) {
-            let message = format!("`{model}` is made with {sizes} of memory, and either may come");
-            let largest = sizes.rsplit(' ').next().unwrap_or_default();
+        if let Some((_, small, large)) = SIZES.iter().find(|it| it.0 == model && !has_ram) {
+            let message = format!(
+                "`{model}` is made with {small} and with {large} of memory, and either may come"
+            );
             sink.push(
                 Diagnostic::new(Rule::GpuRam, span(), message)
-                    .hint(format!("add `ram: {largest}` if the smaller one will not do")),
+                    .hint(format!("add `ram: {large}` if {small} will not do")),
             );
         }
     }

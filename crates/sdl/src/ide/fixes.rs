@@ -1,0 +1,69 @@
+//! Changes that mend what is wrong.
+
+use super::{Document, Edit};
+use crate::{Diagnostic, Diagnostics, Rule, Span};
+
+/// A change that mends one diagnostic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuickFix {
+    /// What it does, for a menu.
+    pub title: String,
+    /// Which of the diagnostics it mends.
+    pub diagnostic: Diagnostic,
+    /// The changes.
+    pub edits: Vec<Edit>,
+}
+
+impl Document {
+    /// Changes for what is wrong within a span.
+    #[must_use]
+    pub fn fixes(&self, found: &Diagnostics, within: Span) -> Vec<QuickFix> {
+        found
+            .iter()
+            .filter(|it| it.span.start <= within.end && within.start <= it.span.end)
+            .filter_map(|it| self.fix(found, it))
+            .collect()
+    }
+
+    fn fix(&self, found: &Diagnostics, diagnostic: &Diagnostic) -> Option<QuickFix> {
+        let (title, edit) = match found.fix(diagnostic) {
+            Some(fix) => {
+                let old = found.text(fix.span);
+                let title = match (old.is_empty(), fix.replacement.trim().is_empty()) {
+                    (true, _) => format!("Insert `{}`", fix.replacement.trim()),
+                    (false, true) => format!("Remove `{}`", short(old)),
+                    (false, false) => {
+                        format!("Replace `{}` with `{}`", short(old), short(fix.replacement.trim()))
+                    }
+                };
+                (title, Edit { span: fix.span, text: fix.replacement })
+            }
+            None => self.known_fix(diagnostic)?,
+        };
+        Some(QuickFix { title, diagnostic: diagnostic.clone(), edits: vec![edit] })
+    }
+
+    /// What helps against a rule wherever it is broken.
+    fn known_fix(&self, diagnostic: &Diagnostic) -> Option<(String, Edit)> {
+        match diagnostic.rule {
+            Rule::NoVersion if self.outline.find(&["version"]).is_none() => {
+                let marker = self.text.strip_prefix("---\n").map_or(0, |_| 4);
+                let edit =
+                    Edit { span: Span::new(marker, marker), text: "version: \"2.0\"\n".into() };
+                Some(("Insert `version: \"2.0\"`".into(), edit))
+            }
+            Rule::UndeployedService | Rule::IgnoredKey => None,
+            _ => None,
+        }
+    }
+}
+
+/// The beginning of a text, for titles.
+fn short(text: &str) -> String {
+    const MOST: usize = 40;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+        None => line.to_owned(),
+    }
+}
