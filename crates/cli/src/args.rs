@@ -73,6 +73,8 @@ pub enum Command {
     Up(commands::up::Args),
     /// Run what an SDL file describes: bids, lease, manifest, until it answers
     Deploy(commands::deploy::Args),
+    /// Write, check, explain, format, compare and convert SDL files
+    Sdl(commands::sdl::Args),
     /// Show the node and the account, or one deployment
     Status(commands::status::Args),
     /// Show what the services of a deployment wrote

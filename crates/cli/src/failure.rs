@@ -45,8 +45,10 @@ pub struct Failure {
     pub hint: Option<String>,
     /// More for `--json`, such as the list of problems in a file.
     pub detail: Option<Box<serde_json::Value>>,
-    /// Text that is shown as it is instead of the messages (a rendered excerpt of a file).
+    /// Text that is shown as it is before the messages (a rendered excerpt of a file).
     pub rendered: Option<String>,
+    /// Everything was said already; only the exit code is left.
+    pub is_told: bool,
 }
 
 impl Failure {
@@ -58,7 +60,13 @@ impl Failure {
             hint: None,
             detail: None,
             rendered: None,
+            is_told: false,
         }
+    }
+
+    /// An exit code, after everything was said.
+    pub fn told(code: u8) -> Failure {
+        Failure { is_told: true, ..Failure::new("failed").code(code) }
     }
 
     /// Wrong input.

@@ -65,9 +65,30 @@ impl Printer {
         self.err_colors
     }
 
-    /// The width of the terminal, or 100.
+    /// Whether a person reads stdout.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Whether stdout may be coloured.
+    pub fn out_colors(&self) -> bool {
+        self.out_colors
+    }
+
+    /// The width of the terminal at most 100, or what `COLUMNS` says, or 100.
     pub fn width(&self) -> usize {
-        env::var("COLUMNS").ok().and_then(|it| it.parse().ok()).unwrap_or(100)
+        let said = env::var("COLUMNS").ok().and_then(|it| it.parse().ok());
+        let seen = || {
+            let term = dialoguer::console::Term::stderr();
+            term.size_checked().map(|(_, columns)| usize::from(columns).min(100))
+        };
+        said.or_else(seen).filter(|it| *it > 0).unwrap_or(100)
+    }
+
+    /// Bytes of the result, exactly these, for a person and a program alike.
+    pub fn raw(&self, bytes: &[u8]) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(bytes).and_then(|()| out.flush());
     }
 
     /// The result for a program; nothing for a person.
@@ -115,6 +136,11 @@ impl Printer {
         }
     }
 
+    /// What to consider before an answer, on stderr.
+    pub fn hint(&self, text: &str) {
+        if self.err_colors { self.note(format!("{}", text.dimmed())) } else { self.note(text) }
+    }
+
     /// Something that was done, for a person, on stderr.
     pub fn done(&self, text: impl AsRef<str>) {
         if self.err_colors {
@@ -130,6 +156,15 @@ impl Printer {
             self.note(format!("{} {}", "warning:".yellow().bold(), text.as_ref()));
         } else {
             self.note(format!("warning: {}", text.as_ref()));
+        }
+    }
+
+    /// Something that went wrong while the command goes on, on stderr.
+    pub fn error(&self, text: impl AsRef<str>) {
+        if self.err_colors {
+            self.note(format!("{} {}", "error:".red().bold(), text.as_ref()));
+        } else {
+            self.note(format!("error: {}", text.as_ref()));
         }
     }
 
@@ -184,6 +219,9 @@ impl Printer {
 
     /// Says why the command failed, and gives the exit code.
     pub fn failure(&self, failure: &Failure) -> ExitCode {
+        if failure.is_told {
+            return ExitCode::from(failure.code);
+        }
         if self.json {
             let mut error = json!({
                 "message": failure.to_string(),
@@ -231,24 +269,45 @@ impl Printer {
     }
 
     /// Asks yes or no; no where nobody can be asked.
-    pub fn confirm(&self, prompt: &str) -> bool {
+    pub fn confirm(&self, prompt: &str, default: bool) -> bool {
         self.can_ask()
             && dialoguer::Confirm::new()
                 .with_prompt(prompt)
-                .default(false)
+                .default(default)
                 .interact_on(&dialoguer::console::Term::stderr())
                 .unwrap_or(false)
     }
 
+    /// Asks for a line of text; `check` says what is wrong with one. `None` where nobody can be
+    /// asked, or who was asked went away.
+    pub fn ask(
+        &self,
+        prompt: &str,
+        default: &str,
+        check: impl Fn(&str) -> std::result::Result<(), String>,
+    ) -> Option<String> {
+        if !self.can_ask() {
+            return None;
+        }
+        let mut input = dialoguer::Input::<String>::new()
+            .with_prompt(prompt)
+            .allow_empty(true)
+            .validate_with(|it: &String| check(it));
+        if !default.is_empty() {
+            input = input.default(default.to_owned());
+        }
+        input.interact_on(&dialoguer::console::Term::stderr()).ok()
+    }
+
     /// Lets a person choose one of several; `None` where nobody can be asked or nothing was chosen.
-    pub fn choose(&self, prompt: &str, items: &[String]) -> Option<usize> {
+    pub fn choose(&self, prompt: &str, items: &[String], default: usize) -> Option<usize> {
         if !self.can_ask() {
             return None;
         }
         dialoguer::Select::new()
             .with_prompt(prompt)
             .items(items)
-            .default(0)
+            .default(default)
             .interact_on_opt(&dialoguer::console::Term::stderr())
             .ok()
             .flatten()

@@ -114,7 +114,7 @@ pub fn run(cx: &Context, command: Command) -> Result {
         Command::Delete { key, yes } => {
             let info = keyring.info(&key)?;
             let question = format!("Delete {} ({})?", info.name, info.address);
-            if !yes && !out.confirm(&question) {
+            if !yes && !out.confirm(&question, false) {
                 return Err(Failure::input("nothing was deleted").hint("give --yes to delete it"));
             }
             let info = keyring.delete(&info.name)?;

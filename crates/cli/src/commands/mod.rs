@@ -12,6 +12,7 @@ pub mod logs;
 pub mod market;
 pub mod node;
 pub mod provider;
+pub mod sdl;
 pub mod settlement;
 pub mod status;
 pub mod up;
@@ -31,6 +32,10 @@ pub async fn run(args: Args, printer: Printer) -> Result {
     if let Command::Completion(it) = &command {
         return completion::run(it);
     }
+    // Files are checked in editors and CI, where nobody has settings.
+    if let Command::Sdl(it) = command {
+        return sdl::run(&printer, it);
+    }
     let cx = Context::new(&global, printer)?;
     match command {
         Command::Up(it) => up::run(&cx, it).await,
@@ -49,6 +54,7 @@ pub async fn run(args: Args, printer: Printer) -> Result {
         Command::Query(it) => dynamic::query(&cx, it).await,
         Command::Tx(it) => dynamic::tx(&cx, it).await,
         Command::Config(it) => config::run(&cx, it),
+        Command::Sdl(it) => sdl::run(&cx.printer, it),
         Command::Completion(it) => completion::run(&it),
     }
 }

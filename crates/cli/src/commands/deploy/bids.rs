@@ -193,12 +193,13 @@ pub(super) fn choose(
                 .iter()
                 .map(|it| format!("{}  {} a month", it.name(), it.price.texts()[2]))
                 .collect();
-            let at =
-                cx.printer.choose(&format!("Offer for group {gseq}"), &texts).ok_or_else(|| {
+            let at = cx.printer.choose(&format!("Offer for group {gseq}"), &texts, 0).ok_or_else(
+                || {
                     Failure::new("nothing was chosen; the deployment stays open")
                         .code(INTERRUPTED)
                         .hint(format!("`haggle close {}` gives the deposit back", deployment.dseq))
-                })?;
+                },
+            )?;
             if let Some(offer) = mine.get(at) {
                 *choice = (*offer).clone();
             }

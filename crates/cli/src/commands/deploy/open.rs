@@ -18,7 +18,10 @@ use types::{
 
 use super::{Args, Deployment};
 use crate::{
-    commands::market,
+    commands::{
+        market,
+        sdl::{input, report},
+    },
     context::Context,
     failure::{Failure, Result, WRONG_INPUT},
     numbers,
@@ -27,29 +30,23 @@ use crate::{
 /// How often a number that somebody took in the meantime is replaced by the next one.
 const DSEQ_TRIES: u64 = 16;
 
-/// Compiles the file; everything that is wrong with it is said at once.
+/// Compiles the file; everything that is wrong with it is said at once, in the words of
+/// `haggle sdl check`.
 pub(super) fn compile(cx: &Context, file: &Path) -> Result<sdl::Compiled> {
-    let name = file.display().to_string();
-    let source = std::fs::read_to_string(file)
-        .map_err(|it| Failure::input(format!("could not read {name}")).caused_by(it))?;
-    let options =
-        sdl::RenderOptions { color: cx.printer.colors(), unicode: true, width: cx.printer.width() };
-    match sdl::compile(&source) {
-        Ok(compiled) => {
-            if !compiled.warnings.is_empty() && !cx.printer.is_json() {
-                cx.printer.note(compiled.warnings.clone().with_name(&name).render(options));
+    let source = input::read(file)?;
+    match report::compile(&cx.printer, &source) {
+        Ok((compiled, warnings)) => {
+            if !warnings.is_empty() {
+                cx.printer.note(warnings.render(report::drawing(&cx.printer)).trim_end());
+                cx.printer.note("");
             }
             Ok(compiled)
         }
-        Err(diagnostics) => {
-            let diagnostics = diagnostics.with_name(&name);
-            let count = diagnostics.len();
-            let things = if count == 1 { "one problem" } else { "several problems" };
-            let mut failure = Failure::input(format!("{name} has {things}; nothing was sent"));
-            failure.code = WRONG_INPUT;
-            failure.rendered = Some(diagnostics.render(options));
-            failure.detail = Some(Box::new(diagnostics.to_json()));
-            Err(failure)
+        Err(mut failure) => {
+            if let Some(first) = failure.messages.first_mut() {
+                first.push_str("; nothing was sent");
+            }
+            Err(failure.code(WRONG_INPUT))
         }
     }
 }
