@@ -85,7 +85,9 @@ impl Node<'_> {
             Some(tag) => tag,
         };
         let meaning = match tag {
-            "!!bool" | "!!int" | "!!float" | "!!null" | "!!timestamp" => plain_meaning(text),
+            "!!bool" | "!!int" | "!!float" | "!!null" => plain_meaning(text),
+            "!!timestamp" if is_timestamp(text) => return Ok(Meaning::Text),
+            "!!timestamp" => return Err(ScalarError::Tag(tag.to_owned())),
             _ => return Ok(Meaning::Text),
         };
         let fits = matches!(
@@ -94,7 +96,6 @@ impl Node<'_> {
                 | ("!!int" | "!!float", Meaning::Int(_))
                 | ("!!float", Meaning::Float(_))
                 | ("!!null", Meaning::Null)
-                | ("!!timestamp", Meaning::Text)
         );
         if fits { Ok(meaning) } else { Err(ScalarError::Tag(tag.to_owned())) }
     }
@@ -126,7 +127,7 @@ impl Node<'_> {
         match self.meaning()? {
             Meaning::Null => Ok(None),
             Meaning::Bool(value) => Ok(Some(value)),
-            Meaning::Text if self.tag.as_deref() != Some("!!binary") => match self.literal() {
+            Meaning::Text => match self.text()?.as_deref().unwrap_or_default() {
                 "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Ok(Some(true)),
                 "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Ok(Some(false)),
                 _ => Err(ScalarError::Mismatch),
@@ -189,25 +190,27 @@ fn integer(text: &str) -> Option<i128> {
         b'+' => (false, text.get(1..)?),
         _ => (false, text),
     };
-    let (base, digits) = match digits.get(..2) {
-        Some("0x" | "0X") => (16, digits.get(2..)?),
+    let (negative, base, digits) = match digits.get(..2) {
+        Some("0x" | "0X") => (negative, 16, digits.get(2..)?),
         // These two are read again after the prefix, sign and all.
-        Some("0b") if !text.starts_with(['+', '-']) => (2, without_plus(digits.get(2..)?)),
-        Some("0o") if !text.starts_with(['+', '-']) => (8, without_plus(digits.get(2..)?)),
-        Some("0b" | "0B") => (2, digits.get(2..)?),
-        Some("0o" | "0O") => (8, digits.get(2..)?),
-        _ if digits.len() > 1 && digits.starts_with('0') => (8, digits.get(1..)?),
-        _ => (10, digits),
+        Some(prefix @ ("0b" | "0o")) if !text.starts_with(['+', '-']) => {
+            let rest = digits.get(2..)?;
+            let base = if prefix == "0b" { 2 } else { 8 };
+            match rest.strip_prefix('-') {
+                Some(digits) => (true, base, digits),
+                None => (false, base, rest.strip_prefix('+').unwrap_or(rest)),
+            }
+        }
+        Some("0b" | "0B") => (negative, 2, digits.get(2..)?),
+        Some("0o" | "0O") => (negative, 8, digits.get(2..)?),
+        _ if digits.len() > 1 && digits.starts_with('0') => (negative, 8, digits.get(1..)?),
+        _ => (negative, 10, digits),
     };
     if digits.starts_with(['+', '-']) {
         return None;
     }
     let value = i128::from(u64::from_str_radix(digits, base).ok()?);
     Some(if negative { -value } else { value })
-}
-
-fn without_plus(text: &str) -> &str {
-    text.strip_prefix('+').unwrap_or(text)
 }
 
 /// A number cut to 32 bits towards zero, if it fits.
@@ -219,6 +222,73 @@ fn without_plus(text: &str) -> &str {
 fn truncate(value: f64) -> Option<u32> {
     let whole = value.trunc();
     (whole >= 0.0 && whole <= f64::from(u32::MAX)).then_some(whole as u32)
+}
+
+/// `year-month-day`, alone or with a time that `T`, `t` or one space parts from it.
+fn is_timestamp(text: &str) -> bool {
+    let (date, time) = match text.find(['T', 't', ' ']) {
+        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at..)),
+        None => (text, None),
+    };
+    let mut parts = date.split('-');
+    let [Some(year), Some(month), Some(day), None] = std::array::from_fn(|_| parts.next()) else {
+        return false;
+    };
+    let number = |text: &str, most: usize| -> Option<u32> {
+        let is_digits =
+            (1..=most).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_digit());
+        if is_digits { text.parse().ok() } else { None }
+    };
+    let (Some(years), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2))
+    else {
+        return false;
+    };
+    let is_leap = years % 4 == 0 && (years % 100 != 0 || years % 400 == 0);
+    let days = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        _ => return false,
+    };
+    if year.len() != 4 || !(1..=days).contains(&day) {
+        return false;
+    }
+    let Some(time) = time else { return true };
+    let has_zone = !time.starts_with(' ');
+    let time = time.get(1..).unwrap_or_default();
+    let time = if has_zone { time } else { time.trim_start_matches(' ') };
+    let zone_at = if has_zone { time.find(['Z', '+', '-']) } else { Some(time.len()) };
+    let Some((clock, zone)) = zone_at.map(|it| time.split_at(it)) else { return false };
+    let (clock, fraction) = match clock.split_once(['.', ',']) {
+        Some((clock, fraction)) => (clock, Some(fraction)),
+        None => (clock, None),
+    };
+    let mut parts = clock.split(':');
+    let [Some(hour), Some(minute), Some(second), None] = std::array::from_fn(|_| parts.next())
+    else {
+        return false;
+    };
+    let in_range = |text: &str, most: u32| number(text, 2).is_some_and(|it| it <= most);
+    let is_fraction = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    let zone_fits = match zone.as_bytes() {
+        [] => !has_zone,
+        [b'Z'] => true,
+        [b'+' | b'-', rest @ ..] if rest.len() == 5 => {
+            let digits = |it: &[u8]| it.iter().all(u8::is_ascii_digit);
+            let hours = zone.get(1..3).and_then(|it| it.parse::<u32>().ok());
+            let minutes = zone.get(4..).and_then(|it| it.parse::<u32>().ok());
+            matches!(rest, [a, b, b':', c, d] if digits(&[*a, *b, *c, *d]))
+                && hours.is_some_and(|it| it <= 24)
+                && minutes.is_some_and(|it| it <= 60)
+        }
+        _ => false,
+    };
+    in_range(hour, 23)
+        && in_range(minute, 59)
+        && in_range(second, 59)
+        && fraction.is_none_or(is_fraction)
+        && zone_fits
 }
 
 /// Standard base64 with padding; line ends in between are allowed.

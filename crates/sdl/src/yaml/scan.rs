@@ -132,8 +132,7 @@ impl<'s> Scanner<'s> {
         // If a key may begin with the first token, its `:` has to be looked for.
         let first = self.taken;
         let is_first = |it: &SimpleKey| it.possible && it.awaited && it.token == first;
-        let Some(level) = self.simple_keys.iter().position(is_first)
-        else {
+        let Some(level) = self.simple_keys.iter().position(is_first) else {
             return Ok(false);
         };
         self.is_key_alive(level)
