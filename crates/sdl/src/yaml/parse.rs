@@ -32,7 +32,7 @@ pub(super) fn too_deep(span: Span) -> YamlError {
         rule: Rule::TooDeep,
         span,
         message: format!("the document is nested more than {MAX_DEPTH} levels deep"),
-        hint: None,
+        hint: Some("nest less: no part of a deployment is a tenth as deep"),
         context: None,
     }
 }
