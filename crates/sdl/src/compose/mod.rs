@@ -5,6 +5,11 @@
 //! come in [`Options`]. What comes out compiles: it is compiled before it is handed back.
 
 mod convert;
+mod interpolate;
+mod value;
+mod words;
+
+pub(crate) use words::{name as service_name, split as split_words};
 
 use crate::Diagnostics;
 use serde::Serialize;

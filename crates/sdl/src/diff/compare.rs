@@ -253,9 +253,9 @@ fn finish(old: &Compiled, new: &Compiled, list: List) -> Changes {
             let restarts = match restarted.as_slice() {
                 [] => "No container restarts.".to_owned(),
                 names => format!(
-                    "{} {}; what they wrote outside of persistent volumes is lost.",
+                    "{} {} wrote outside of persistent volumes is lost.",
                     words::list(names, "and"),
-                    if names.len() == 1 { "restarts" } else { "restart" }
+                    if names.len() == 1 { "restarts; what it" } else { "restart; what they" }
                 ),
             };
             format!("An update is enough: the lease, its price and its addresses stay. {restarts}")

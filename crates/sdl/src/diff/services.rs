@@ -308,8 +308,11 @@ fn exposes(both: &Both<'_>, old: &Service, new: &Service, list: &mut List) {
             bought(kind(b))
         };
         let port = a.map_or(b.port, |it| it.port);
+        let outside = |it: &Expose| (it.proto.clone(), it.effective_external_port());
+        let stays = a.is_some_and(|it| outside(it) == outside(b));
+        let effects: &[Effect] = if stays { &[Restart] } else { &[Restart, AddressChange] };
         let path = format!("services.{}.expose.{port}", new.name);
-        list.push(path, (a.map(show), Some(show(b))), consequence, &[Restart, AddressChange], why);
+        list.push(path, (a.map(show), Some(show(b))), consequence, effects, why);
     }
     for a in rest {
         let consequence = if fits || !a.global { ManifestUpdate } else { NewDeployment };

@@ -213,8 +213,10 @@ pub fn sizes() -> &'static [(&'static str, &'static str)] {
     questions::SIZES
 }
 
-mod images;
+pub(crate) mod estimate;
+pub(crate) mod images;
 mod questions;
 mod render;
+pub(crate) mod scalar;
 
 pub use images::{KnownImage, known_image};

@@ -117,7 +117,7 @@ fn what_an_update_may_carry() {
             Some("3000/TCP as 80 to the world"),
             Some("3001/TCP as 80 to the world"),
             ManifestUpdate,
-            &[Restart, AddressChange][..]
+            &[Restart][..]
         )
     );
     // Replicas may move between services that share a profile.

@@ -7,3 +7,4 @@
 mod diff;
 mod explain;
 mod snapshot;
+mod template;
