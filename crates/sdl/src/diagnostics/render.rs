@@ -57,6 +57,9 @@ impl Diagnostics {
         };
         let mut out = String::new();
         for diagnostic in self.iter() {
+            if !out.is_empty() {
+                out.push('\n');
+            }
             let report = Report {
                 message: printable(&diagnostic.message),
                 hint: diagnostic.hint.as_deref().map(printable),
