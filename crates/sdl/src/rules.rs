@@ -2,6 +2,10 @@
 //!
 //! Codes are public: scripts and documentation refer to them. Append, never rename.
 
+mod pages;
+
+pub use pages::{BASE, Example, Page, reference};
+
 /// How grave a broken rule is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {

@@ -81,8 +81,10 @@ fn targets(
         };
         let mut others = service.expose.iter().filter(|it| it.port.value == port);
         let message = match others.any(|it| it.to.iter().any(reaches)) {
-            true => format!("this entry opens port {port} to nobody"),
-            false => format!("port {port} of `{name}` is open to nobody"),
+            true => format!("this entry names nobody in `to`, so it opens port {port} to nobody"),
+            false => {
+                format!("port {port} of `{name}` names nobody in `to`, so it is open to nobody")
+            }
         };
         sink.push(Diagnostic::new(Rule::ReachesNobody, expose.port.span, message).hint(hint));
     }

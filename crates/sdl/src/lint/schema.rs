@@ -107,10 +107,10 @@ static SERVICE: Shape = Shape::Keys(&[
     optional(
         "credentials",
         Shape::Keys(&[
-            wanted("host", Shape::AtLeast(1)),
+            optional("host", Shape::AtLeast(1)),
             optional("email", Shape::AtLeast(5)),
-            wanted("username", Shape::AtLeast(1)),
-            wanted("password", Shape::AtLeast(6)),
+            optional("username", Shape::AtLeast(1)),
+            optional("password", Shape::AtLeast(6)),
         ]),
     ),
 ]);
@@ -136,8 +136,8 @@ static COMPUTE: Shape = Shape::Keys(&[wanted(
         optional(
             "gpu",
             Shape::Keys(&[
-                wanted("units", Shape::GpuUnits),
-                optional("attributes", Shape::Keys(&[wanted("vendor", Shape::GpuVendor)])),
+                optional("units", Shape::GpuUnits),
+                optional("attributes", Shape::Keys(&[optional("vendor", Shape::GpuVendor)])),
             ]),
         ),
     ]),
@@ -173,8 +173,10 @@ static PLACEMENT: Shape = Shape::Keys(&[
     ),
 ]);
 
-static DEPLOYED: Shape =
-    Shape::Keys(&[wanted("profile", Shape::Text), wanted("count", Shape::Number(1, u32::MAX))]);
+static DEPLOYED: Shape = Shape::Keys(&[
+    wanted("profile", Shape::Text), // A count of 0 has a rule of its own, and a missing one is 0.
+    optional("count", Shape::Free),
+]);
 
 /// Who refuses; every message says it.
 const THEY: &str = "Console and the JavaScript SDK refuse";
@@ -389,10 +391,7 @@ impl<'w> Walk<'w, '_> {
     fn number(&mut self, id: NodeId, node: &Node<'_>, least: u32, most: u32, what: &str) {
         let Ok(Some(value)) = node.uint32() else { return };
         if value < least || value > most {
-            let fault = match most {
-                u32::MAX => format!("it is less than {least}"),
-                _ => format!("it is not between {least} and {most}"),
-            };
+            let fault = format!("it is not between {least} and {most}");
             let hint = match value {
                 0 => "write a positive number, or leave the key out".to_owned(),
                 _ => format!("write a number from {least} to {most}"),

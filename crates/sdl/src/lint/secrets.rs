@@ -53,7 +53,7 @@ fn variable(cx: &Cx<'_, '_, '_>, text: &Text<'_>, sink: &mut Sink) {
         return;
     }
     if kind == Name::Password && is_tried_first(value) {
-        let message = format!("`{name}` is a password that everybody tries first");
+        let message = format!("the value of `{name}` is one of those that everybody tries first");
         sink.push(
             Diagnostic::new(Rule::DefaultPassword, name_span(text), message)
                 .hint("make one up: `openssl rand -hex 16`")
@@ -238,8 +238,8 @@ fn is_tried_first(value: &str) -> bool {
         "demo",
     ];
     let is_digits = value.len() <= 9 && value.bytes().all(|it| it.is_ascii_digit());
-    let repeated =
-        value.len() <= 9 && value.bytes().all(|it| Some(&it) == value.as_bytes().first());
+    let repeated = (2..=9).contains(&value.len())
+        && value.bytes().all(|it| Some(&it) == value.as_bytes().first());
     is_digits || repeated || LIST.iter().any(|it| value.eq_ignore_ascii_case(it))
 }
 
@@ -250,7 +250,8 @@ fn is_placeholder(value: &str) -> bool {
         return true;
     }
     let lower = value.to_ascii_lowercase();
-    let is_masked = value.len() >= 3
+    // Pools of miners want some password and look at none: `x`.
+    let is_masked = (value.len() >= 3 || value == "x")
         && value.bytes().all(|it| matches!(it, b'x' | b'X' | b'*' | b'-' | b'.' | b'_'));
     const PARTS: [&str; 20] = [
         "your",
