@@ -12,12 +12,25 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text<'t> {
     pub(crate) text: Cow<'t, str>,
+    /// The place of the value; all zero if it is absent.
     pub(crate) span: Span,
+    /// It could not be read, which was reported; rules about what it says do not apply.
+    pub(crate) is_broken: bool,
 }
 
 impl Text<'_> {
+    /// What stands for a text that could not be read.
+    pub(crate) fn broken(span: Span) -> Self {
+        Self { text: Cow::Borrowed(""), span, is_broken: true }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.text.is_empty()
+    }
+
+    /// Whether the file says nothing here, not even an empty text.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.span == Span::default() && !self.is_broken
     }
 
     pub(crate) fn to_owned_text(&self) -> String {
@@ -39,7 +52,8 @@ pub(crate) type Named<'t, T> = BTreeMap<Cow<'t, str>, Entry<T>>;
 #[derive(Clone, Debug)]
 pub(crate) struct Entry<T> {
     pub(crate) name: Span,
-    /// Something in it was already reported; later rules leave it alone.
+    /// Something in it was already reported. Rules about sums and about what is missing anywhere leave it
+    /// alone; rules about single values go by the values, which stand in harmlessly for what is broken.
     pub(crate) is_broken: bool,
     pub(crate) value: T,
 }
@@ -80,6 +94,8 @@ pub(crate) struct File<'t> {
     /// Where a missing section would be reported.
     pub(crate) span: Span,
     pub(crate) deployment_span: Option<Span>,
+    /// Passwords of registries, which no report shows.
+    pub(crate) secrets: Vec<Span>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -138,6 +154,7 @@ pub(crate) struct StorageParams<'t> {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Credentials<'t> {
+    /// The key `credentials`.
     pub(crate) span: Span,
     pub(crate) host: Text<'t>,
     pub(crate) email: Text<'t>,
@@ -160,6 +177,30 @@ pub(crate) struct Resources<'t> {
     pub(crate) gpu: Option<Gpu>,
     /// Sorted as spec `sdl.md` 12.2 says.
     pub(crate) storage: Vec<Volume<'t>>,
+    /// Some volume could not be read, so that not all names are known.
+    pub(crate) is_storage_broken: bool,
+}
+
+impl Resources<'_> {
+    /// What stands in for resources that could not be read: something that no rule minds.
+    pub(crate) fn unreadable(span: Span) -> Self {
+        let size = At { value: 1 << 30, span };
+        Self {
+            span,
+            cpu: Some(Cpu::unreadable(span)),
+            memory: Some(size),
+            gpu: None,
+            storage: vec![Volume { span, name: "default".into(), size, ..Volume::default() }],
+            is_storage_broken: true,
+        }
+    }
+}
+
+impl Cpu {
+    /// What stands in for a processor that could not be read.
+    pub(crate) fn unreadable(span: Span) -> Self {
+        Self { units: At { value: 1000, span }, attributes: Vec::new() }
+    }
 }
 
 #[derive(Clone, Debug, Default)]

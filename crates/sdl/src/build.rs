@@ -17,7 +17,6 @@ use crate::manifest::{
 };
 use crate::quantity::Price;
 use crate::rules::Rule;
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -91,6 +90,8 @@ pub(crate) struct BuiltGroup<'f, 't> {
     pub(crate) requirements: Requirements,
     pub(crate) units: Vec<BuiltUnit<'f, 't>>,
     pub(crate) services: Vec<BuiltService<'f, 't>>,
+    /// A service refers to something that does not exist, so that units are missing.
+    pub(crate) is_incomplete: bool,
     tee: Option<(&'f str, Span)>,
     by_profile: BTreeMap<&'f str, usize>,
 }
@@ -101,7 +102,8 @@ pub(crate) struct BuiltService<'f, 't> {
     pub(crate) source: &'f Entry<ast::Service<'t>>,
     /// Where the service is deployed: for names that no definition carries.
     pub(crate) deployed: Span,
-    pub(crate) is_broken: bool,
+    /// For each expose, which entry of the service's `expose` it comes from.
+    pub(crate) exposes: Vec<usize>,
 }
 
 impl BuiltGroup<'_, '_> {
@@ -118,6 +120,9 @@ impl BuiltGroup<'_, '_> {
 }
 
 /// Builds all groups, in order of their names.
+///
+/// A service that refers to something missing is built as far as it goes, so that the rules about the rest
+/// of it are applied; the missing part is an error, so nothing of this gets out.
 pub(crate) fn build<'f, 't>(
     file: &'f File<'t>,
     pairs: &[Pair<'f, 't>],
@@ -128,12 +133,8 @@ pub(crate) fn build<'f, 't>(
     let mut groups: BTreeMap<&str, BuiltGroup<'f, 't>> = BTreeMap::new();
     let mut left = MOST_OUTPUT_BYTES;
     for pair in pairs {
-        let (Some(source), Some(placement), Some(resources), Some(pricing)) =
-            (pair.service, pair.placement, pair.resources(), pair.pricing())
-        else {
-            continue;
-        };
-        match left.checked_sub(weight(&source.value, resources)) {
+        let Some(source) = pair.service else { continue };
+        match left.checked_sub(weight(&source.value, pair.resources())) {
             Some(rest) => left = rest,
             None => {
                 let message = "the manifest would be larger than any provider takes";
@@ -144,41 +145,41 @@ pub(crate) fn build<'f, 't>(
                 break;
             }
         }
-        let group = groups
-            .entry(pair.placement_name)
-            .or_insert_with(|| new_group(pair.placement_name, placement));
+        let group = groups.entry(pair.placement_name).or_insert_with(|| new_group(pair));
         let errors = sink.error_count();
         let tee = source.value.params.as_ref().and_then(|it| it.tee.as_ref());
-        if let Some(tee) = tee {
-            let gpus = resources.gpu.as_ref().map_or(0, |it| it.units.value);
-            require_tee(group, tee, gpus, pair, sink);
+        if let Some(tee) = tee.filter(|it| !it.is_broken) {
+            require_tee(group, tee, pair, sink);
         }
-        let exposes = exposes(&source.value, &numbers, sink);
-        let is_broken = pair.is_broken || pricing.is_broken || sink.error_count() > errors;
+        let (exposes, sources) = exposes(&source.value, &numbers, sink);
         let endpoints = endpoints(&exposes);
-        let id = add_unit(
-            group,
-            pair,
-            Part { resources, pricing, endpoints: &endpoints, is_broken },
-            language,
-        );
-        let resources = with_endpoints(resources, id, endpoints);
-        let service = service(pair, &source.value, resources, exposes, language);
+        let resources = match (pair.resources(), pair.pricing()) {
+            (Some(resources), Some(pricing)) => {
+                let is_broken = pair.is_broken || pricing.is_broken || sink.error_count() > errors;
+                let part = Part { resources, pricing, endpoints: &endpoints, is_broken };
+                let id = add_unit(group, pair, part, language);
+                with_endpoints(resources, id, endpoints)
+            }
+            _ => {
+                group.is_incomplete = true;
+                Resources::default()
+            }
+        };
         group.services.push(BuiltService {
-            service,
+            service: service(pair, &source.value, resources, exposes, language),
             source,
             deployed: file
                 .deployment
                 .get(pair.service_name)
                 .map_or(pair.deployed.span, |it| it.name),
-            is_broken,
+            exposes: sources,
         });
     }
     groups.into_values().collect()
 }
 
 /// Roughly how many bytes one copy of a service is.
-fn weight(service: &ast::Service<'_>, resources: &ast::Resources<'_>) -> usize {
+fn weight(service: &ast::Service<'_>, resources: Option<&ast::Resources<'_>>) -> usize {
     let texts = |list: &Option<Vec<ast::Text<'_>>>| -> usize {
         list.as_deref().unwrap_or_default().iter().map(|it| it.text.len() + 8).sum()
     };
@@ -201,34 +202,31 @@ fn weight(service: &ast::Service<'_>, resources: &ast::Resources<'_>) -> usize {
     let credentials = service.credentials.as_ref().map_or(0, |it| {
         [&it.host, &it.email, &it.username, &it.password].iter().map(|it| it.text.len()).sum()
     });
-    let gpu = resources.gpu.as_ref().map_or(0, |it| {
+    let gpu = resources.and_then(|it| it.gpu.as_ref()).map_or(0, |it| {
         it.attributes.iter().map(|it| it.key.len() + it.value.len() + 48).sum::<usize>()
     });
     let image = service.image.as_ref().map_or(0, |it| it.text.len());
-    [lists, exposes, params, credentials, gpu, image, resources.storage.len() * 200, 1000]
+    let volumes = resources.map_or(0, |it| it.storage.len() * 200);
+    [lists, exposes, params, credentials, gpu, image, volumes, 1000]
         .into_iter()
         .fold(0, usize::saturating_add)
 }
 
-fn new_group<'f, 't>(
-    name: &'f str,
-    placement: &'f Entry<ast::Placement<'t>>,
-) -> BuiltGroup<'f, 't> {
+fn new_group<'f, 't>(pair: &Pair<'f, 't>) -> BuiltGroup<'f, 't> {
     let owned = |list: &Option<Vec<ast::Text<'_>>>| {
         list.as_ref().map(|it| it.iter().map(ast::Text::to_owned_text).collect())
     };
+    let requirements = pair.placement.map(|it| Requirements {
+        signed_by: SignedBy { all_of: owned(&it.value.all_of), any_of: owned(&it.value.any_of) },
+        attributes: it.value.attributes.clone(),
+    });
     BuiltGroup {
-        name,
-        span: placement.name,
-        requirements: Requirements {
-            signed_by: SignedBy {
-                all_of: owned(&placement.value.all_of),
-                any_of: owned(&placement.value.any_of),
-            },
-            attributes: placement.value.attributes.clone(),
-        },
+        name: pair.placement_name,
+        span: pair.placement.map_or(pair.deployed.span, |it| it.name),
+        requirements: requirements.unwrap_or_default(),
         units: Vec::new(),
         services: Vec::new(),
+        is_incomplete: false,
         tee: None,
         by_profile: BTreeMap::new(),
     }
@@ -254,7 +252,6 @@ fn sequence_numbers<'f>(file: &'f File<'_>) -> BTreeMap<&'f str, u32> {
 fn require_tee<'f, 't>(
     group: &mut BuiltGroup<'f, 't>,
     tee: &'f ast::Text<'t>,
-    gpus: u64,
     pair: &Pair<'f, 't>,
     sink: &mut Sink,
 ) {
@@ -263,14 +260,21 @@ fn require_tee<'f, 't>(
         Diagnostic::new(Rule::Tee, tee.span, message).hint(hint).reference(reference)
     };
     if !matches!(kind, "cpu" | "cpu-gpu") {
+        let hint = match kind.to_ascii_lowercase().as_str() {
+            "cpu" => "did you mean `cpu`?",
+            "gpu" | "cpu+gpu" | "cpu_gpu" | "gpu-cpu" | "cpu-gpu" => "did you mean `cpu-gpu`?",
+            _ => "write `cpu` or `cpu-gpu`",
+        };
         sink.push(error(
             format!("`{kind}` is not a kind of confidential computing"),
-            "write `cpu` or `cpu-gpu`",
+            hint,
             format!("sdl: unsupported tee type: {kind:?} (allowed: cpu, cpu-gpu)"),
         ));
         return;
     }
-    if kind == "cpu-gpu" && gpus == 0 && !pair.compute.is_some_and(|it| it.is_broken) {
+    // A profile that is missing is reported as such.
+    let gpus = pair.resources().map(|it| it.gpu.as_ref().map_or(0, |it| it.units.value));
+    if kind == "cpu-gpu" && gpus == Some(0) && !pair.compute.is_some_and(|it| it.is_broken) {
         sink.push(error(
             format!("`tee: cpu-gpu` needs a GPU, but the profile `{}` has none", pair.deployed.profile.text),
             "write `tee: cpu`, or add a GPU to the profile",
@@ -309,13 +313,14 @@ fn require_tee<'f, 't>(
 
 // Exposes and endpoints (12.3, 12.4).
 
+/// The exposes in their order, and for each the entry of the file that it comes from.
 fn exposes(
     service: &ast::Service<'_>,
     numbers: &BTreeMap<&str, u32>,
     sink: &mut Sink,
-) -> Vec<Expose> {
+) -> (Vec<Expose>, Vec<usize>) {
     let mut found = Vec::with_capacity(service.expose.len());
-    for expose in &service.expose {
+    for (index, expose) in service.expose.iter().enumerate() {
         let proto = protocol(&expose.proto, sink);
         let http_options = http_options(&expose.http, sink);
         let hosts = expose
@@ -331,7 +336,7 @@ fn exposes(
             ..Expose::default()
         };
         if expose.to.is_empty() {
-            found.push(base);
+            found.push((base, index));
             continue;
         }
         for to in &expose.to {
@@ -339,17 +344,18 @@ fn exposes(
                 true => numbers.get(to.ip.text.as_ref()).copied().unwrap_or_default(),
                 false => 0,
             };
-            found.push(Expose {
+            let expose = Expose {
                 service: to.service.to_owned_text(),
                 global: to.global,
                 ip: to.ip.to_owned_text(),
                 endpoint_sequence_number: number,
                 ..base.clone()
-            });
+            };
+            found.push((expose, index));
         }
     }
-    gosort::sort(&mut found, |a, b| expose_order(a, b) == Ordering::Less);
-    found
+    gosort::sort(&mut found, |a, b| expose_order(&a.0, &b.0) == Ordering::Less);
+    found.into_iter().unzip()
 }
 
 fn protocol(text: &ast::Text<'_>, sink: &mut Sink) -> &'static str {
@@ -358,10 +364,21 @@ fn protocol(text: &ast::Text<'_>, sink: &mut Sink) -> &'static str {
         "UDP" => "UDP",
         other => {
             let hint = match other {
-                "HTTP" | "HTTPS" => {
-                    "write `TCP`; TCP on outside port 80 (`as: 80`) is served as HTTP by host name"
+                "HTTP" => {
+                    "write `TCP`, or nothing; TCP on outside port 80 (`as: 80`) is served as HTTP by host name"
                 }
-                _ => "write `TCP` or `UDP`",
+                "HTTPS" | "TLS" | "SSL" => {
+                    "write `TCP`; what is on outside port 80 (`as: 80`) is served by host name, with HTTPS in front"
+                }
+                "WS" | "WSS" | "GRPC" | "HTTP2" => "write `TCP`, which carries it",
+                "BOTH" | "ALL" | "ANY" | "TCP/UDP" | "TCP,UDP" | "TCP_UDP" => {
+                    "write the port twice, once with `TCP` and once with `UDP`"
+                }
+                other => match crate::suggest::nearest(other, ["TCP", "UDP"]) {
+                    Some("TCP") => "did you mean `TCP`?",
+                    Some(_) => "did you mean `UDP`?",
+                    None => "write `TCP` or `UDP`",
+                },
             };
             let message = format!("`{}` is not a protocol", text.text);
             sink.push(
@@ -434,14 +451,21 @@ fn next_cases(cases: &[ast::Text<'_>], sink: &mut Sink) -> Vec<String> {
     for case in cases {
         if !KNOWN.contains(&case.text.as_ref()) {
             let message = format!("`{}` is not a case for trying the next replica", case.text);
-            sink.push(
-                Diagnostic::new(Rule::HttpOption, case.span, message)
-                    .hint(format!("the cases are {}", KNOWN.join(", ")))
-                    .reference(format!(
-                        "http option not allowed: next case is unknown: {:?}",
-                        case.text
-                    )),
-            );
+            let plain = case.text.trim_start_matches("http_").to_ascii_lowercase();
+            let is_code = |it: &str| it.bytes().all(|it| it.is_ascii_digit());
+            let near = match is_code(&plain) {
+                true => KNOWN.iter().copied().find(|it| *it == plain),
+                false => {
+                    crate::suggest::nearest(&plain, KNOWN.iter().copied().filter(|it| !is_code(it)))
+                }
+            };
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the cases are {}", KNOWN.join(", ")),
+            };
+            sink.push(Diagnostic::new(Rule::HttpOption, case.span, message).hint(hint).reference(
+                format!("http option not allowed: next case is unknown: {:?}", case.text),
+            ));
         }
     }
     if let (Some(off), true) = (cases.iter().find(|it| it.text == "off"), cases.len() > 1) {
@@ -605,7 +629,7 @@ fn credentials(source: &ast::Credentials<'_>, language: Language) -> Credentials
         Language::V2_0 => it.to_owned_text(),
         Language::V2_1 => it.text.trim().to_owned(),
     };
-    let nothing = ast::Text { text: Cow::Borrowed(""), span: Span::default() };
+    let nothing = ast::Text::default();
     let email = match language {
         Language::V2_0 => &nothing,
         Language::V2_1 => &source.email,

@@ -8,7 +8,7 @@ mod groups;
 mod manifest;
 
 pub(crate) use groups::groups;
-pub(crate) use manifest::manifest;
+pub(crate) use manifest::{host_hint, manifest};
 
 use crate::Language;
 use crate::ast;
@@ -122,6 +122,7 @@ fn reclamation(it: &ast::Reclamation<'_>, sink: &mut Sink) -> Option<i64> {
                 true => "the reclamation window (`min_window`) is missing".to_owned(),
                 false => format!("`{text}` is not a duration"),
             };
+            let hint = duration_hint(text).unwrap_or_else(|| hint.to_owned());
             sink.push(
                 Diagnostic::new(Rule::Reclamation, it.min_window.span, message)
                     .hint(hint)
@@ -134,18 +135,42 @@ fn reclamation(it: &ast::Reclamation<'_>, sink: &mut Sink) -> Option<i64> {
     }
 }
 
+/// The duration that a text was probably meant to be.
+fn duration_hint(text: &str) -> Option<String> {
+    let end = text.find(|it: char| !it.is_ascii_digit())?;
+    let (number, unit) = text.split_at(end);
+    let count: u64 = number.parse().ok()?;
+    let meant = match unit.trim().to_ascii_lowercase().as_str() {
+        "d" | "day" | "days" => format!("{}h", count.checked_mul(24)?),
+        "w" | "week" | "weeks" => format!("{}h", count.checked_mul(168)?),
+        "h" | "hr" | "hrs" | "hour" | "hours" => format!("{count}h"),
+        "m" | "min" | "mins" | "minute" | "minutes" => format!("{count}m"),
+        "s" | "sec" | "secs" | "second" | "seconds" => format!("{count}s"),
+        _ => return None,
+    };
+    Some(format!("did you mean `{meant}`? The units are `h`, `m` and `s`"))
+}
+
 fn declared_endpoints(file: &File<'_>, sink: &mut Sink) {
     for (name, entry) in &file.endpoints.entries {
         if !names::is_endpoint_name(name) {
             let message = format!("`{name}` is not a name for an endpoint");
+            let lower: String =
+                name.chars().map(|it| if it == '.' || it == ' ' { '-' } else { it }).collect();
+            let lower = lower.to_ascii_lowercase();
+            let hint = match names::is_endpoint_name(&lower) {
+                true => format!("did you mean `{lower}`? It has to be changed wherever it is used"),
+                false => "use two or more lower-case letters, digits, `-` and `_`, a letter first"
+                    .to_owned(),
+            };
             sink.push(
                 Diagnostic::new(Rule::Endpoint, entry.name, message)
-                    .hint("use two or more lower-case letters, digits, `-` and `_`, a letter first")
+                    .hint(hint)
                     .reference(format!("SDL invalid: endpoint named {name:?} is not a valid name")),
             );
         }
         let kind = &entry.value.kind;
-        if entry.is_broken || kind.text == "ip" {
+        if kind.is_broken || kind.text == "ip" {
             continue;
         }
         let diagnostic = match kind.is_empty() {
@@ -165,35 +190,38 @@ fn declared_endpoints(file: &File<'_>, sink: &mut Sink) {
                 kind.text
             )),
         };
-        sink.push(diagnostic.hint("write `kind: ip`"));
+        sink.push(diagnostic.hint("write `kind: ip`, the only kind there is"));
     }
 }
 
 fn references(file: &File<'_>, pair: &Pair<'_, '_>, sink: &mut Sink) {
     let (service, placement) = (pair.service_name, pair.placement_name);
     let profile = &pair.deployed.profile;
-    let profile_span = match profile.span == Span::default() {
-        true => pair.deployed.span,
-        false => profile.span,
-    };
+    let profile_span = if profile.is_absent() { pair.deployed.span } else { profile.span };
     let prefix = format!("SDL invalid: {service}.{placement}:");
-    if pair.compute.is_none() && !file.compute.is_broken {
-        let message = match profile.is_empty() {
-            true => format!("`{service}` in `{placement}` says no `profile`"),
-            false => format!("no compute profile is named `{}`", profile.text),
+    if pair.compute.is_none() && !file.compute.is_broken && !profile.is_broken {
+        let known = candidates(&file.compute);
+        let (message, hint) = match (profile.is_empty(), known.as_slice()) {
+            (true, []) => (
+                format!("`{service}` in `{placement}` says no `profile`"),
+                "define one under `profiles.compute`, and name it".to_owned(),
+            ),
+            (true, [first, ..]) => (
+                format!("`{service}` in `{placement}` says no `profile`"),
+                format!("write `profile: {first}`, or another that `profiles.compute` defines"),
+            ),
+            (false, _) => (
+                format!("no compute profile is named `{}`", profile.text),
+                did_you_mean(&profile.text, &known, "define it under `profiles.compute`"),
+            ),
         };
-        let hint = did_you_mean(
-            &profile.text,
-            &candidates(&file.compute),
-            "define it under `profiles.compute`",
-        );
         sink.push(
             Diagnostic::new(Rule::UnknownProfile, profile_span, message)
                 .hint(hint)
                 .reference(format!("{prefix} no compute profile named {}", profile.text)),
         );
     }
-    if pair.compute.is_some_and(|it| it.value.resources.is_none() && !it.is_broken) {
+    if pair.compute.is_some_and(|it| it.value.resources.is_none()) {
         let span = pair.compute.map_or(profile_span, |it| it.name);
         let message = format!("the profile `{}` has no `resources`", profile.text);
         sink.push(
@@ -215,17 +243,33 @@ fn references(file: &File<'_>, pair: &Pair<'_, '_>, sink: &mut Sink) {
                     .reference(format!("{prefix} no placement profile named {placement}")),
             );
         }
-        Some(entry) if pair.pricing().is_none() && !entry.value.is_pricing_broken => {
+        // A profile that does not exist lacks a price as well; once it is named right, it may have one.
+        Some(entry)
+            if pair.pricing().is_none()
+                && pair.compute.is_some()
+                && !entry.value.is_pricing_broken =>
+        {
             let message = format!(
                 "the placement `{placement}` has no price for the profile `{}`",
                 profile.text
             );
+            let unused = || {
+                let defined = |it: &str| file.compute.get(it).is_some();
+                entry.value.pricing.keys().map(AsRef::as_ref).filter(move |it| !defined(it))
+            };
+            let near = suggest::nearest(&profile.text, unused());
+            let hint = match near {
+                Some(near) => {
+                    format!("under its `pricing`, did you mean `{}` by `{near}`?", profile.text)
+                }
+                None => format!(
+                    "write `{}: {{denom: uact, amount: 100}}` under its `pricing`",
+                    profile.text
+                ),
+            };
             sink.push(
                 Diagnostic::new(Rule::NoPricing, profile_span, message)
-                    .hint(format!(
-                        "write `{}: {{denom: uact, amount: 100}}` under its `pricing`",
-                        profile.text
-                    ))
+                    .hint(hint)
                     .related(entry.name, "the placement")
                     .reference(format!("{prefix} no pricing for profile {}", profile.text)),
             );
@@ -245,23 +289,26 @@ fn references(file: &File<'_>, pair: &Pair<'_, '_>, sink: &mut Sink) {
 }
 
 fn complete_credentials(it: &ast::Credentials<'_>, pair: &Pair<'_, '_>, sink: &mut Sink) {
-    for (key, word, value) in [
+    let parts = [
         ("host", "Host", &it.host),
         ("username", "Username", &it.username),
         ("password", "Password", &it.password),
-    ] {
-        if value.text.trim().is_empty() && !pair.is_broken {
-            let message = format!("the registry credentials lack `{key}`");
-            sink.push(
-                Diagnostic::new(Rule::Credentials, it.span, message)
-                    .hint(format!("write `{key}:` below `credentials`"))
-                    .reference(format!(
-                        "SDL invalid: {}.{}: service Credentials missing {word}",
-                        pair.service_name, pair.placement_name
-                    )),
-            );
-        }
-    }
+    ];
+    let missing: Vec<_> = parts
+        .into_iter()
+        .filter(|part| part.2.text.trim().is_empty() && !part.2.is_broken)
+        .collect();
+    let Some((_, first, _)) = missing.first() else { return };
+    let keys: Vec<_> = missing.iter().map(|it| format!("`{}`", it.0)).collect();
+    let message = format!("the registry credentials lack {}", keys.join(" and "));
+    let hint = match missing.iter().any(|it| it.0 == "host") {
+        true => "write `host:`, `username:` and `password:`; the host is like `ghcr.io`".to_owned(),
+        false => format!("write {} below `credentials`", keys.join(" and ")),
+    };
+    sink.push(Diagnostic::new(Rule::Credentials, it.span, message).hint(hint).reference(format!(
+        "SDL invalid: {}.{}: service Credentials missing {first}",
+        pair.service_name, pair.placement_name
+    )));
 }
 
 /// Who holds a port of a leased address: endpoint, outside port as written, protocol as written.
@@ -276,7 +323,7 @@ fn leased_addresses<'f>(
 ) {
     let name = pair.service_name;
     for expose in &service.expose {
-        for to in expose.to.iter().filter(|it| !it.ip.is_empty()) {
+        for to in expose.to.iter().filter(|it| !it.ip.is_empty() && !it.ip.is_broken) {
             let ip = to.ip.text.as_ref();
             if !to.global {
                 sink.push(
@@ -345,7 +392,7 @@ fn mounts(
     for (volume_name, entry) in storage {
         let params = &entry.value;
         let volume = resources.storage.iter().find(|it| it.name == *volume_name);
-        if volume.is_none() && !pair.is_broken {
+        if volume.is_none() && !resources.is_storage_broken {
             let known: Vec<&str> = resources.storage.iter().map(|it| it.name.as_ref()).collect();
             let message = format!(
                 "the profile `{}` has no volume named `{volume_name}`",
@@ -360,22 +407,23 @@ fn mounts(
             );
         }
         let mount = &params.mount;
-        let span = if mount.span == Span::default() { entry.name } else { mount.span };
-        if !mount.text.starts_with('/') && !entry.is_broken {
+        let span = if mount.is_absent() { entry.name } else { mount.span };
+        if mount.is_broken {
+            continue;
+        }
+        if !mount.text.starts_with('/') {
             let message = match mount.is_empty() {
                 true => format!("the volume `{volume_name}` has no `mount`"),
                 false => format!("the mount `{}` is not an absolute path", mount.text),
             };
             sink.push(
                 Diagnostic::new(Rule::Mount, span, message)
-                    .hint("write a path that begins with `/`")
+                    .hint(mount_hint(&mount.text))
                     .reference(format!(
                         "SDL invalid: invalid value for \"service.{name}.params.{volume_name}.mount\" parameter. expected absolute path"
                     )),
             );
-        } else if let Some((other, first)) = mounted.insert(&mount.text, (volume_name, span))
-            && !entry.is_broken
-        {
+        } else if let Some((other, first)) = mounted.insert(&mount.text, (volume_name, span)) {
             let message = format!("two volumes are mounted at `{}`", mount.text);
             sink.push(
                 Diagnostic::new(Rule::Mount, span, message)
@@ -419,6 +467,15 @@ fn mounts(
                     )),
             );
         }
+    }
+}
+
+fn mount_hint(text: &str) -> String {
+    let inside = text.split(':').nth(1).filter(|it| it.starts_with('/'));
+    match (text.strip_prefix("./").or(text.strip_prefix("~/")).unwrap_or(text), inside) {
+        (_, Some(inside)) => format!("write the path in the container: `{inside}`"),
+        ("", _) => "write `mount: /data`, or wherever the service keeps its data".to_owned(),
+        (path, _) => format!("did you mean `/{path}`? A mount begins with `/`"),
     }
 }
 

@@ -130,10 +130,16 @@ impl Diagnostic {
         }
     }
 
-    /// Adds what to write instead.
+    /// Adds what to write instead. A hint that begins with ``did you mean `x`?`` asks about the word at the
+    /// place, so it is a fix as well.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {
-        self.hint = Some(text.into());
+        let text = text.into();
+        let word = text.strip_prefix("did you mean `").and_then(|it| it.split_once('`'));
+        if let Some((word, _)) = word {
+            self = self.fix(word);
+        }
+        self.hint = Some(text);
         self
     }
 
@@ -142,12 +148,6 @@ impl Diagnostic {
     pub fn reference(mut self, text: impl Into<String>) -> Self {
         self.reference = Some(text.into());
         self
-    }
-
-    /// Suggests another word for the one at the place: as hint and as fix.
-    #[must_use]
-    pub fn did_you_mean(self, word: &str) -> Self {
-        self.hint(format!("did you mean `{word}`?")).fix(word)
     }
 
     /// Adds what probably mends it, if it stands at the place instead. A text in quotes stays in quotes.
@@ -265,6 +265,14 @@ impl Diagnostics {
         Self { source, shown, name: None, list, lines: OnceLock::new(), paths: OnceLock::new() }
     }
 
+    /// Covers more of the file in the reports.
+    pub(crate) fn concealing(mut self, secrets: &[Span]) -> Self {
+        if !self.list.is_empty() {
+            self.shown = covered(&self.shown, secrets.iter().copied());
+        }
+        self
+    }
+
     /// Says what the file is called, for the reports.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
@@ -338,7 +346,11 @@ impl Diagnostics {
     #[must_use]
     pub fn fix(&self, diagnostic: &Diagnostic) -> Option<Fix> {
         let Fix { span, replacement } = diagnostic.fix.as_ref()?;
-        let replacement = match self.text(*span).chars().next() {
+        let text = self.text(*span);
+        if text.is_empty() || text.contains(['\n', '\r']) {
+            return None;
+        }
+        let replacement = match text.chars().next() {
             Some(quote @ ('"' | '\'')) if !replacement.starts_with(quote) => {
                 format!("{quote}{replacement}{quote}")
             }

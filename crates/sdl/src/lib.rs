@@ -172,11 +172,18 @@ pub fn check(source: &str, options: &CheckOptions) -> Checked {
         return Checked { compiled: None, diagnostics };
     }
     let mut sink = Sink::default();
-    let compiled = compile_into(source, options, &mut sink);
-    Checked { compiled, diagnostics: Diagnostics::new(source, sink.into_list()) }
+    let mut secrets = Vec::new();
+    let compiled = compile_into(source, options, &mut sink, &mut secrets);
+    let diagnostics = Diagnostics::new(source, sink.into_list()).concealing(&secrets);
+    Checked { compiled, diagnostics }
 }
 
-fn compile_into(source: &str, options: &CheckOptions, sink: &mut Sink) -> Option<Compiled> {
+fn compile_into(
+    source: &str,
+    options: &CheckOptions,
+    sink: &mut Sink,
+    secrets: &mut Vec<Span>,
+) -> Option<Compiled> {
     let tree = match yaml::parse(source) {
         Ok(tree) => tree,
         Err(error) => {
@@ -192,6 +199,7 @@ fn compile_into(source: &str, options: &CheckOptions, sink: &mut Sink) -> Option
         }
     };
     let (language, file) = decode::decode(&tree, sink)?;
+    secrets.clone_from(&file.secrets);
     let pairs = build::pairs(&file);
     let built = build::build(&file, &pairs, language, sink);
     let reclamation_ns = check::semantics(&file, &pairs, language, sink);

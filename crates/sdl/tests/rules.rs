@@ -173,8 +173,7 @@ fn unknown_keys() {
         "sdl: unsupported storage attribute: speed",
     );
     let compiled = accepted(&service("comand: [a]"));
-    let warning = compiled.warnings.iter().next().unwrap();
-    assert_eq!(warning.rule, Rule::IgnoredKey);
+    let warning = compiled.warnings.iter().find(|it| it.rule == Rule::IgnoredKey).unwrap();
     assert_eq!(warning.rule.severity(), Severity::Warning);
     assert_eq!(warning.hint.as_deref(), Some("did you mean `command`?"));
     assert_eq!(compiled.warnings.text(warning.span), "comand");
@@ -185,7 +184,10 @@ fn unknown_keys() {
 fn warnings() {
     let warned = |text: &str| -> Vec<(Rule, String)> {
         let compiled = accepted(text);
-        compiled.warnings.iter().map(|it| (it.rule, it.hint.clone().unwrap())).collect()
+        // The lints have tests of their own.
+        let own = [Rule::IgnoredKey, Rule::UndeployedService, Rule::UnknownTarget];
+        let found = compiled.warnings.iter().filter(|it| own.contains(&it.rule));
+        found.map(|it| (it.rule, it.hint.clone().unwrap())).collect()
     };
     assert_eq!(warned(BASE), []);
     let text = service("depends_on: [db]");
@@ -322,7 +324,8 @@ fn anchors_and_merge_keys() {
     ]);
     let compiled = accepted(&text);
     assert_eq!(compiled.manifest.0[0].services()[0].image, "nginx");
-    assert!(compiled.warnings.is_empty(), "{}", compiled.warnings);
+    let is_ignored = compiled.warnings.iter().any(|it| it.rule == Rule::IgnoredKey);
+    assert!(!is_ignored, "{}", compiled.warnings);
     let text = changed(&[(IMAGE.0, "    <<: [{image: first}, {image: second, args: [a]}]\n")]);
     assert_eq!(accepted(&text).manifest.0[0].services()[0].image, "first");
     let text = changed(&[(IMAGE.0, "    image: own\n    <<: {image: merged}\n")]);
@@ -961,7 +964,7 @@ fn several_mistakes_are_reported_at_once() {
     ]);
     let found = refused(&text);
     let rules: Vec<_> = found.iter().map(|it| it.rule).collect();
-    assert_eq!(rules, [Rule::Quantity, Rule::Price], "{found}");
+    assert_eq!(rules, [Rule::Quantity, Rule::Price, Rule::Image, Rule::Port], "{found}");
     let text = changed(&[
         ("image: nginx", "image: \"\""),
         ("port: 80", "port: 0"),
@@ -978,7 +981,7 @@ fn reports_show_file_line_column_text_and_hint() {
     let found = refused(&text).with_name("web.yaml");
     assert_eq!(
         found.to_string(),
-        "web.yaml:16:17: error[sdl::quantity::syntax]: the memory's size cannot be read: `1GB`"
+        "web.yaml:16:17: error[sdl::quantity::syntax]: the memory's size has a unit that does not exist: `GB`"
     );
     let json = found.to_json();
     assert_eq!(json[0]["file"], "web.yaml");
@@ -988,7 +991,7 @@ fn reports_show_file_line_column_text_and_hint() {
     assert_eq!(json[0]["text"], "1GB");
     assert_eq!(json[0]["code"], "sdl::quantity::syntax");
     let shown = found.render(sdl::RenderOptions { color: false, unicode: false, width: 80 });
-    for part in ["web.yaml:16:17", "size: 1GB", "1G`?", "sdl::quantity::syntax"] {
+    for part in ["web.yaml:16:17", "size: 1GB", "`1G`", "sdl::quantity::syntax"] {
         assert!(shown.contains(part), "{shown}");
     }
 }

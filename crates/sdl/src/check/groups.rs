@@ -1,6 +1,6 @@
 //! What a group may ask for (spec `sdl.md` 14.4, 14.6, 15).
 
-use crate::ast::File;
+use crate::ast::{self, File};
 use crate::build::{BuiltGroup, BuiltUnit, Pair};
 use crate::diagnostics::{Diagnostic, Sink, Span};
 use crate::names;
@@ -29,7 +29,10 @@ pub(crate) fn groups(
     built: &[BuiltGroup<'_, '_>],
     sink: &mut Sink,
 ) {
-    if pairs.is_empty() && !file.deployment.is_broken {
+    let is_known = |section: &ast::Section<'_, _>| {
+        !section.is_broken && section.entries.values().all(|it| !it.is_broken)
+    };
+    if pairs.is_empty() && is_known(&file.deployment) {
         let span = file.deployment_span.unwrap_or(file.span);
         sink.push(
             Diagnostic::new(Rule::NothingDeployed, span, "nothing is deployed")
@@ -47,11 +50,11 @@ pub(crate) fn groups(
                     .reference("empty group spec name denomination"),
             );
         }
-        for built in group.units.iter().filter(|it| !it.is_broken) {
+        for built in &group.units {
             unit(built, sink);
         }
         totals(group, sink);
-        for built in group.units.iter().filter(|it| !it.is_broken) {
+        for built in &group.units {
             price(group.name, built, sink);
         }
     }
@@ -60,9 +63,12 @@ pub(crate) fn groups(
 fn denominations(group: &BuiltGroup<'_, '_>, first: Option<&BuiltUnit<'_, '_>>, sink: &mut Sink) {
     let Some(first) = first else { return };
     let wanted = &first.unit.price.denom;
-    for built in group.units.iter().filter(|it| !it.is_broken && !first.is_broken) {
+    if first.pricing.value.denom.is_broken {
+        return;
+    }
+    for built in &group.units {
         let denom = &built.unit.price.denom;
-        if denom != wanted {
+        if denom != wanted && !built.pricing.value.denom.is_broken {
             let message = format!("prices are in `{denom}` and in `{wanted}`");
             sink.push(
                 Diagnostic::new(Rule::MixedDenoms, built.pricing.value.denom.span, message)
@@ -99,8 +105,10 @@ fn unit(built: &BuiltUnit<'_, '_>, sink: &mut Sink) {
                 let message = match cpu.units.value {
                     0 => "the profile asks for no CPU".to_owned(),
                     units => format!(
-                        "{} cores are outside of what the network allows",
-                        milli(units.into())
+                        "{} cores for one replica: the network allows {} to {}",
+                        milli(units.into()),
+                        milli(least),
+                        milli(most)
                     ),
                 };
                 sink.push(
@@ -141,12 +149,17 @@ fn unit(built: &BuiltUnit<'_, '_>, sink: &mut Sink) {
                 let message = match size.value {
                     0 => "the profile asks for no memory".to_owned(),
                     size => {
-                        format!("memory of {} is outside of what the network allows", binary(size))
+                        format!(
+                            "{} of memory for one replica: the network allows {} to {}",
+                            binary(size),
+                            binary(least),
+                            binary(most)
+                        )
                     }
                 };
                 sink.push(
                     Diagnostic::new(Rule::Limit, size.span, message)
-                        .hint(format!("write {} to {}", binary(least), binary(most)))
+                        .hint(size_hint(size.value, least, most))
                         .reference(text),
                 );
             }
@@ -161,14 +174,16 @@ fn unit(built: &BuiltUnit<'_, '_>, sink: &mut Sink) {
             let message = match volume.size.value {
                 0 => format!("the volume `{}` has no size", volume.name),
                 size => format!(
-                    "the volume `{}` of {} is outside of what the network allows",
+                    "the volume `{}` has {}: the network allows {} to {}",
                     volume.name,
-                    binary(size)
+                    binary(size),
+                    binary(least),
+                    binary(most)
                 ),
             };
             sink.push(
                 Diagnostic::new(Rule::Limit, volume.size.span, message)
-                    .hint(format!("write {} to {}", binary(least), binary(most)))
+                    .hint(size_hint(volume.size.value, least, most))
                     .reference(text),
             );
         }
@@ -196,7 +211,7 @@ fn attribute_keys(what: &str, list: &[Attribute], span: Span, sink: &mut Sink) {
 
 fn totals(group: &BuiltGroup<'_, '_>, sink: &mut Sink) {
     let Some(first) = group.units.first() else { return };
-    if group.units.iter().any(|it| it.is_broken) {
+    if group.is_incomplete || group.units.iter().any(|it| it.is_broken) {
         return;
     }
     let sum = |of: fn(&Resources) -> u64| -> u128 {
@@ -206,12 +221,20 @@ fn totals(group: &BuiltGroup<'_, '_>, sink: &mut Sink) {
             .map(|it| u128::from(of(&it.unit.resource)) * u128::from(it.unit.count))
             .fold(0, u128::saturating_add)
     };
-    for (what, plain, value, least, most) in [
-        ("CPU", "milli-CPU", sum(Resources::cpu_milli), 1, limits::GROUP_CPU),
-        ("GPU", "GPUs", sum(Resources::gpu_units), 0, limits::GROUP_GPU),
-        ("memory", "bytes of memory", sum(Resources::memory_bytes), 1, limits::GROUP_MEMORY),
+    // A unit beyond its own limit was reported; that the sum is beyond as well is no news.
+    let is_beyond = |of: fn(&Resources) -> u64, most: u64| {
+        group.units.iter().any(|it| of(&it.unit.resource) > most)
+    };
+    let cpu = (Resources::cpu_milli as fn(&Resources) -> u64, limits::CPU.1);
+    let gpu = (Resources::gpu_units as fn(&Resources) -> u64, limits::GPU.1);
+    let memory = (Resources::memory_bytes as fn(&Resources) -> u64, limits::MEMORY.1);
+    for (what, (of, unit_most), least, most) in [
+        ("CPU", cpu, 1, limits::GROUP_CPU),
+        ("GPU", gpu, 0, limits::GROUP_GPU),
+        ("memory", memory, 1, limits::GROUP_MEMORY),
     ] {
-        if (least..=most).contains(&value) {
+        let value = sum(of);
+        if (least..=most).contains(&value) || (value > most && is_beyond(of, unit_most)) {
             continue;
         }
         let is_empty = value == 0;
@@ -223,8 +246,10 @@ fn totals(group: &BuiltGroup<'_, '_>, sink: &mut Sink) {
         let message = match is_empty {
             true => format!("the placement `{}` asks for no replica", group.name),
             false => format!(
-                "the placement `{}` asks for {value} {plain} in total, more than {most}",
-                group.name
+                "the placement `{}` asks for {} in total, more than {}",
+                group.name,
+                amount(what, value),
+                amount(what, most)
             ),
         };
         let span = if first.count == Span::default() { group.span } else { first.count };
@@ -257,16 +282,38 @@ fn price(group: &str, built: &BuiltUnit<'_, '_>, sink: &mut Sink) {
     }
 }
 
+/// What to write instead of a size beyond its limits: a bare small number probably lacks its suffix.
+fn size_hint(value: u64, least: u64, most: u64) -> String {
+    match value {
+        0 => format!("write `size:` with {} to {}", binary(least), binary(most)),
+        1..=65_536 => format!("a plain number counts bytes: did you mean `{value}Mi`?"),
+        _ => format!("write {} to {}", binary(least), binary(most)),
+    }
+}
+
+/// A total in words.
+fn amount(what: &str, value: u128) -> String {
+    let value = u64::try_from(value).unwrap_or(u64::MAX);
+    match what {
+        "CPU" => format!("{} cores", milli(value)),
+        "GPU" => format!("{value} GPUs"),
+        _ => format!("{} of memory", binary(value)),
+    }
+}
+
 /// Thousandths as a decimal number.
 fn milli(value: u64) -> String {
     let text = format!("{}.{:03}", value / 1000, value % 1000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Bytes with the largest suffix that leaves a whole number.
+/// Bytes with the largest binary suffix, and up to two digits after the point.
 fn binary(bytes: u64) -> String {
     const SUFFIXES: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    let steps = if bytes == 0 { 0 } else { (bytes.trailing_zeros() / 10).min(6) };
+    let steps = bytes.checked_ilog2().unwrap_or(0) / 10;
     let suffix = usize::try_from(steps).ok().and_then(|it| SUFFIXES.get(it)).unwrap_or(&"");
-    format!("{}{suffix}", bytes >> (10 * steps))
+    let unit = 1_u128 << (10 * steps);
+    let hundredths = u128::from(bytes) * 100 / unit;
+    let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    format!("{}{suffix}", text.trim_end_matches('0').trim_end_matches('.'))
 }

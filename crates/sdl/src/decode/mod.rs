@@ -7,6 +7,7 @@
 //! This file holds what all sections share: mappings with merge keys, lists, scalars, and the budget that
 //! bounds what aliases can multiply. The sections are in `services`, `profiles` and `resources`.
 
+mod hints;
 mod profiles;
 mod resources;
 mod services;
@@ -14,7 +15,7 @@ mod services;
 use crate::Language;
 use crate::ast::{At, Deployed, Endpoint, Entry, File, Named, Reclamation, Section, Text};
 use crate::diagnostics::{Diagnostic, Sink, Span};
-use crate::rules::Rule;
+use crate::rules::{Rule, Severity};
 use crate::suggest;
 use crate::version::Version;
 use crate::yaml::{Kind, NodeId, ScalarError, Tree};
@@ -29,7 +30,7 @@ const MOST_TEXT_BYTES: usize = 16 << 20;
 
 /// Reads `version` and everything else. `None` if the file has no usable version.
 pub(crate) fn decode<'t>(tree: &'t Tree<'_>, sink: &mut Sink) -> Option<(Language, File<'t>)> {
-    let Some(root) = tree.root() else {
+    let Some(root) = tree.root().filter(|it| !tree.get(*it).is_null()) else {
         let missing = Diagnostic::new(Rule::Empty, Span::default(), "the file holds nothing")
             .hint("begin with `version: \"2.0\"`")
             .reference("sdl: uninitialized");
@@ -37,9 +38,17 @@ pub(crate) fn decode<'t>(tree: &'t Tree<'_>, sink: &mut Sink) -> Option<(Languag
         return None;
     };
     let visits = tree.len().saturating_mul(8).saturating_add(SPARE_VISITS);
-    let mut decoder = Decoder { tree, sink, visits, text_bytes: MOST_TEXT_BYTES, is_spent: false };
+    let mut decoder = Decoder {
+        tree,
+        sink,
+        visits,
+        text_bytes: MOST_TEXT_BYTES,
+        is_spent: false,
+        secrets: Vec::new(),
+    };
     let language = decoder.version(root)?;
-    Some((language, decoder.file(root)))
+    let file = decoder.file(root);
+    Some((language, File { secrets: decoder.secrets, ..file }))
 }
 
 pub(crate) struct Decoder<'t, 's, 'k> {
@@ -48,6 +57,8 @@ pub(crate) struct Decoder<'t, 's, 'k> {
     visits: usize,
     text_bytes: usize,
     is_spent: bool,
+    /// Places that no report shows.
+    secrets: Vec<Span>,
 }
 
 /// A key and its value.
@@ -64,6 +75,20 @@ impl<'t> Decoder<'t, '_, '_> {
         self.sink.push(diagnostic);
     }
 
+    /// Where to point at a node: at its beginning, if it spans lines or holds more than one value. What
+    /// it holds need not be shown to say that it is of the wrong kind.
+    fn tight(&self, id: NodeId) -> Span {
+        let node = self.tree.raw(id);
+        match &node.kind {
+            Kind::Mapping(pairs) => match pairs.first() {
+                Some((key, _)) => self.span(*key),
+                None => node.span,
+            },
+            Kind::Sequence(_) => Span { end: node.span.end.min(node.span.start + 1), ..node.span },
+            _ => node.span,
+        }
+    }
+
     /// What a node is, for messages.
     fn describe(&self, id: NodeId) -> &'static str {
         match self.tree.get(id).kind {
@@ -75,13 +100,9 @@ impl<'t> Decoder<'t, '_, '_> {
 
     fn wrong_type(&mut self, id: NodeId, what: &str, wanted: &str) {
         let found = self.describe(id);
-        let (article, hint) = match wanted {
-            "a mapping" => ("a mapping", "write `key: value` lines, indented below it"),
-            "a list" => ("a list", "write `- ` before each entry"),
-            other => (other, "write it on the same line, after the `: `"),
-        };
-        let message = format!("{what} must be {article}, not {found}");
-        let diagnostic = Diagnostic::new(Rule::Type, self.span(id), message).hint(hint);
+        let message = format!("{what} must be {wanted}, not {found}");
+        let hint = hints::wrong_type(what, wanted, self.tree.get(id));
+        let diagnostic = Diagnostic::new(Rule::Type, self.tight(id), message).hint(hint);
         self.report(diagnostic.reference("yaml: unmarshal errors"));
     }
 
@@ -252,11 +273,21 @@ impl<'t> Decoder<'t, '_, '_> {
         what: &str,
         known: [&'static str; N],
     ) -> Option<[Option<NodeId>; N]> {
+        self.keyed_fields(id, what, known).map(|it| it.map(|field| field.map(|it| it.1)))
+    }
+
+    /// The same, with the places of the keys.
+    fn keyed_fields<const N: usize>(
+        &mut self,
+        id: NodeId,
+        what: &str,
+        known: [&'static str; N],
+    ) -> Option<[Option<(Span, NodeId)>; N]> {
         let mut values = [None; N];
         for (key, value) in self.entries(id, what)? {
             let place = known.iter().position(|it| *it == key.text);
             match place.and_then(|it| values.get_mut(it)) {
-                Some(slot) => *slot = Some(value),
+                Some(slot) => *slot = Some((key.span, value)),
                 None => self.ignored(&key, what, &known),
             }
         }
@@ -265,22 +296,21 @@ impl<'t> Decoder<'t, '_, '_> {
 
     fn ignored(&mut self, key: &Text<'t>, what: &str, known: &[&'static str]) {
         let message = format!("`{}` is not a key of {what} and has no effect", key.text);
-        let foreign = FOREIGN_KEYS.iter().find(|it| it.0 == key.text && known.contains(&"image"));
-        let hint = match (foreign, suggest::nearest(&key.text, known.iter().copied())) {
-            (Some((_, hint)), _) => (*hint).to_owned(),
-            (None, Some(near)) => format!("did you mean `{near}`?"),
-            (None, None) => format!("known keys: {}", known.join(", ")),
-        };
+        let hint = hints::unknown_key(&key.text, what, known);
         self.report(Diagnostic::new(Rule::IgnoredKey, key.span, message).hint(hint));
     }
 
     /// The error for a key where the language refuses unknown ones.
-    fn unknown(&mut self, key: Span, name: &str, what: &str, known: &[&str], reference: String) {
+    fn unknown(
+        &mut self,
+        key: Span,
+        name: &str,
+        what: &str,
+        known: &[&'static str],
+        reference: String,
+    ) {
         let message = format!("`{name}` is not a key of {what}");
-        let hint = match suggest::nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known keys: {}", known.join(", ")),
-        };
+        let hint = hints::unknown_key(name, what, known);
         let diagnostic = Diagnostic::new(Rule::UnknownKey, key, message).hint(hint);
         self.report(diagnostic.reference(reference));
     }
@@ -366,8 +396,7 @@ impl<'t> Decoder<'t, '_, '_> {
     /// A list of texts.
     fn texts(&mut self, id: Option<NodeId>, what: &str, entry: &str) -> Option<Vec<Text<'t>>> {
         self.list(id, what, |this, item| {
-            let text = this.text(Some(item), entry);
-            Some(text)
+            this.optional_text(Some(item), entry).filter(|it| !it.is_broken)
         })
     }
 
@@ -386,29 +415,23 @@ impl<'t> Decoder<'t, '_, '_> {
                 return Ok(None);
             }
         }
-        Ok(Some(Text { text, span: self.span(id) }))
+        Ok(Some(Text { text, span: self.span(id), is_broken: false }))
     }
 
     fn scalar_error(&mut self, id: NodeId, what: &str, wanted: &str, error: &ScalarError) {
         match error {
             ScalarError::NotScalar => self.wrong_type(id, what, wanted),
             ScalarError::Mismatch => {
-                let shown = self.tree.get(id).literal().to_owned();
-                let quoted = match self.tree.get(id).is_quoted() {
-                    true => ", not a text in quotes",
-                    false => "",
-                };
-                let span = self.span(id);
+                let node = self.tree.get(id);
+                let (shown, is_quoted) = (node.literal(), node.is_quoted());
+                let quoted = if is_quoted { ", not a text in quotes" } else { "" };
                 let message = format!("{what} must be {wanted}{quoted}; found `{shown}`");
                 let hint = match wanted {
-                    "true or false" => "write `true` or `false`, without quotes".to_owned(),
-                    _ => "write a whole number from 0 to 4294967295, without quotes".to_owned(),
+                    "true or false" => hints::flag(shown),
+                    _ => hints::number(what, shown, is_quoted),
                 };
-                self.report(
-                    Diagnostic::new(Rule::Type, span, message)
-                        .hint(hint)
-                        .reference("yaml: unmarshal errors"),
-                );
+                let diagnostic = Diagnostic::new(Rule::Type, self.span(id), message).hint(hint);
+                self.report(diagnostic.reference("yaml: unmarshal errors"));
             }
             ScalarError::Tag(tag) => {
                 let span = self.span(id);
@@ -429,18 +452,22 @@ impl<'t> Decoder<'t, '_, '_> {
         self.optional_text(id, what).unwrap_or_default()
     }
 
+    /// A text, if it is there; one that could not be read is reported and marked.
     fn optional_text(&mut self, id: Option<NodeId>, what: &str) -> Option<Text<'t>> {
         let id = id?;
+        let before = self.sink.error_count();
         match self.text_of(id) {
+            Ok(None) if self.sink.error_count() == before => None,
+            Ok(None) => Some(Text::broken(self.span(id))),
             Ok(text) => text,
             Err(error) => {
                 self.scalar_error(id, what, "a text", &error);
-                None
+                Some(Text::broken(self.tight(id)))
             }
         }
     }
 
-    /// An unsigned number of 32 bits; 0 if it is absent.
+    /// An unsigned number of 32 bits; 0 if it is absent, 1 if it could not be read.
     fn number(&mut self, id: Option<NodeId>, what: &str) -> At<u32> {
         let Some(id) = id.filter(|it| self.visit(*it)) else { return At::default() };
         match self.tree.get(id).uint32() {
@@ -448,7 +475,7 @@ impl<'t> Decoder<'t, '_, '_> {
             Ok(Some(value)) => At { value, span: self.span(id) },
             Err(error) => {
                 self.scalar_error(id, what, "a whole number", &error);
-                At { value: 0, span: self.span(id) }
+                At { value: 1, span: self.tight(id) }
             }
         }
     }
@@ -460,7 +487,7 @@ impl<'t> Decoder<'t, '_, '_> {
             Ok(value) => At { value: value.unwrap_or_default(), span: self.span(id) },
             Err(error) => {
                 self.scalar_error(id, what, "true or false", &error);
-                At { value: false, span: self.span(id) }
+                At { value: false, span: self.tight(id) }
             }
         }
     }
@@ -470,7 +497,7 @@ impl<'t> Decoder<'t, '_, '_> {
         let id = self.present(id).filter(|it| self.visit(*it))?;
         let tree = self.tree;
         let node = tree.get(id);
-        Some(Text { text: Cow::Borrowed(node.literal()), span: self.span(id) })
+        Some(Text { text: Cow::Borrowed(node.literal()), span: self.span(id), is_broken: false })
     }
 
     // The top level (spec 4).
@@ -545,6 +572,7 @@ impl<'t> Decoder<'t, '_, '_> {
                 continue;
             }
             let value = Some(*value);
+            let before = self.sink.len();
             match name {
                 "version" => {}
                 "include" => {
@@ -561,14 +589,15 @@ impl<'t> Decoder<'t, '_, '_> {
                 }
                 "endpoints" => {
                     file.endpoints = self.section(value, "`endpoints`", |this, _, id| {
-                        let [kind] = id
-                            .and_then(|it| this.fields(it, "an endpoint", ["kind"]))
-                            .unwrap_or_default();
-                        Endpoint { kind: this.text(kind, "`kind`") }
+                        let Some(id) = id else { return Endpoint::default() };
+                        match this.fields(id, "an endpoint", ["kind"]) {
+                            Some([kind]) => Endpoint { kind: this.text(kind, "`kind`") },
+                            None => Endpoint { kind: Text::broken(this.tight(id)) },
+                        }
                     });
                 }
                 "reclamation" => {
-                    let before = self.sink.error_count();
+                    let errors = self.sink.error_count();
                     let [window] = self
                         .present(value)
                         .and_then(|it| self.fields(it, "`reclamation`", ["min_window"]))
@@ -577,7 +606,7 @@ impl<'t> Decoder<'t, '_, '_> {
                     if window.is_none() {
                         min_window.span = self.span(*key);
                     }
-                    if self.sink.error_count() == before {
+                    if self.sink.error_count() == errors {
                         file.reclamation = Some(Reclamation { min_window });
                     }
                 }
@@ -599,6 +628,12 @@ impl<'t> Decoder<'t, '_, '_> {
                     self.unknown(span, name, "a deployment file", &SECTIONS, reference);
                 }
             }
+            // The reference stops at the first value that cannot be read, and gathers values of the wrong
+            // type until the section ends.
+            self.sink.sort_from(before, |it| {
+                let is_gathered = matches!(it.rule, Rule::Type | Rule::DuplicateKey);
+                (it.severity != Severity::Error, is_gathered, it.span.start)
+            });
         }
         file
     }
@@ -606,11 +641,15 @@ impl<'t> Decoder<'t, '_, '_> {
     fn deployed(&mut self, _: &Text<'t>, id: Option<NodeId>) -> Named<'t, Deployed<'t>> {
         let Some(id) = id else { return BTreeMap::new() };
         let placements = self.named(id, "a service under `deployment`", |this, key, id| {
+            let span = key.span;
+            let Some(id) = id else { return Deployed { span, ..Deployed::default() } };
             let what = "a placement under `deployment`";
-            let [profile, count] =
-                id.and_then(|it| this.fields(it, what, ["profile", "count"])).unwrap_or_default();
+            let Some([profile, count]) = this.fields(id, what, ["profile", "count"]) else {
+                let count = At { value: 1, span };
+                return Deployed { span, profile: Text::broken(span), count };
+            };
             Deployed {
-                span: key.span,
+                span,
                 profile: this.text(profile, "`profile`"),
                 count: this.number(count, "`count`"),
             }
@@ -618,20 +657,6 @@ impl<'t> Decoder<'t, '_, '_> {
         placements.unwrap_or_default()
     }
 }
-
-/// Keys that other tools give a service, and what does the same here.
-const FOREIGN_KEYS: [(&str, &str); 10] = [
-    ("cmd", "write `command` or `args`"),
-    ("depends-on", "services start together; let each wait for what it needs"),
-    ("depends_on", "services start together; let each wait for what it needs"),
-    ("entrypoint", "write `command`"),
-    ("environment", "write `env`, a list of `NAME=value`"),
-    ("links", "services reach each other by name where `expose` has `to: [{service: …}]`"),
-    ("ports", "write `expose`"),
-    ("resources", "write `resources` in a profile under `profiles.compute`"),
-    ("restart", "a container that ends is started again"),
-    ("volumes", "write a volume in the profile's `storage`, and its mount in `params.storage`"),
-];
 
 /// The keys of the top level.
 const SECTIONS: [&str; 7] =

@@ -1,12 +1,13 @@
 //! `profiles` (spec `sdl.md` 6, 7).
 
 use super::Decoder;
-use crate::ast::{At, Compute, File, Placement, Pricing};
+use crate::ast::{At, Compute, File, Placement, Pricing, Resources, Text};
 use crate::diagnostics::{Diagnostic, Span};
 use crate::names;
 use crate::quantity::{Price, PriceError};
 use crate::resources::Attribute;
 use crate::rules::Rule;
+use crate::suggest;
 use crate::yaml::NodeId;
 use std::collections::BTreeMap;
 
@@ -20,10 +21,11 @@ impl<'t> Decoder<'t, '_, '_> {
             return;
         };
         file.compute = self.section(compute, "`profiles.compute`", |this, _, id| {
-            let [resources] = id
-                .and_then(|it| this.fields(it, "a compute profile", ["resources"]))
-                .unwrap_or_default();
-            Compute { resources: this.present(resources).and_then(|it| this.resources(it)) }
+            let Some(id) = id else { return Compute::default() };
+            let Some([resources]) = this.fields(id, "a compute profile", ["resources"]) else {
+                return Compute { resources: Some(Resources::unreadable(this.tight(id))) };
+            };
+            Compute { resources: this.present(resources).map(|it| this.resources(it)) }
         });
         file.placement = self.section(placement, "`profiles.placement`", |this, _, id| {
             id.map(|it| this.placement(it)).unwrap_or_default()
@@ -71,13 +73,13 @@ impl<'t> Decoder<'t, '_, '_> {
                 Diagnostic::new(Rule::Price, name, "a price is missing here")
                     .hint("write `denom: uact` and `amount: 100` below it"),
             );
-            return Pricing::default();
+            return unreadable_price(name);
         };
         let Some([denom, amount]) = self.fields(id, "a price", ["denom", "amount"]) else {
-            return Pricing::default();
+            return unreadable_price(self.tight(id));
         };
         let literal = self.literal(amount);
-        let denom = self.text(denom, "`denom`");
+        let mut denom = self.text(denom, "`denom`");
         let (text, span) = match &literal {
             Some(literal) => (literal.text.as_ref(), literal.span),
             None => ("", name),
@@ -89,24 +91,22 @@ impl<'t> Decoder<'t, '_, '_> {
                     PriceError::Syntax(_) if literal.is_none() => (
                         "a price needs its `amount`".to_owned(),
                         "decimal string cannot be empty".to_owned(),
-                        "write `amount: 100`",
+                        "write `amount: 100` beside the `denom`".to_owned(),
                     ),
-                    PriceError::Syntax(reason) => (
-                        format!("`{text}` is not an amount"),
-                        reason.to_owned(),
-                        "write digits, with at most 18 more after a point, like `12.5`",
-                    ),
+                    PriceError::Syntax(reason) => {
+                        (format!("`{text}` is not an amount"), reason.to_owned(), amount_hint(text))
+                    }
                     PriceError::Zero => (
                         "a price of zero finds no provider".to_owned(),
                         "invalid coin amount: amount is zero".to_owned(),
-                        "write the most you would pay per block for one replica",
+                        "write the most you would pay per block for one replica".to_owned(),
                     ),
                     PriceError::Negative => (
                         format!("the price `{text}` is negative"),
                         format!(
                             "invalid: negative value not allowed: amount \"{text}\" is negative"
                         ),
-                        "write the most you would pay per block for one replica",
+                        "write the most you would pay per block for one replica".to_owned(),
                     ),
                 };
                 self.report(
@@ -115,17 +115,57 @@ impl<'t> Decoder<'t, '_, '_> {
                 Price::from_atto(Price::ONE)
             }
         };
-        if !names::is_denom(&denom.text) {
+        if !names::is_denom(&denom.text) && !denom.is_broken {
             let (span, message) = match denom.is_empty() {
                 true => (name, "a price needs its `denom`".to_owned()),
                 false => (denom.span, format!("`{}` is not a denomination", denom.text)),
             };
             self.report(
                 Diagnostic::new(Rule::Denom, span, message)
-                    .hint("write the denomination in which the network is paid, like `uact`")
+                    .hint(denom_hint(&denom.text))
                     .reference(format!("invalid denom: {}", denom.text)),
             );
+            denom.is_broken = true;
         }
         Pricing { denom, amount: At { value, span } }
     }
+}
+
+/// What stands in for a price that could not be read.
+fn unreadable_price<'t>(span: Span) -> Pricing<'t> {
+    let amount = At { value: Price::from_atto(Price::ONE), span };
+    Pricing { denom: Text::broken(span), amount }
+}
+
+fn amount_hint(text: &str) -> String {
+    // `8u` and `100uakt`: the denomination stands where prices had it once.
+    let digits = text.trim_end_matches(|it: char| it.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or_default();
+    if !unit.is_empty() && Price::parse(digits).is_ok() {
+        return format!("write `amount: {digits}`, and the denomination in `denom`");
+    }
+    let plain: String = text.chars().filter(|it| !matches!(it, ',' | '_' | ' ' | '$')).collect();
+    if plain != text && Price::parse(&plain).is_ok() {
+        return format!("did you mean `{plain}`? An amount is written without separators");
+    }
+    if let (Some(fraction), true) = (text.strip_prefix('.'), text.len() > 1) {
+        return format!("write a digit before the point: `0.{fraction}`");
+    }
+    if text.ends_with('.') {
+        return format!("write `{}`, without the point", text.trim_end_matches('.'));
+    }
+    "write digits, with at most 18 more after a point, like `12.5`".to_owned()
+}
+
+fn denom_hint(text: &str) -> String {
+    match text.to_ascii_lowercase().as_str() {
+        "act" | "usd" | "usdc" | "$" => "did you mean `uact`, millionths of a dollar's worth?",
+        "akt" | "aakt" => "did you mean `uakt`, millionths of an AKT?",
+        _ => match suggest::nearest(text, ["uakt", "uact"]) {
+            Some("uakt") => "did you mean `uakt`?",
+            Some(_) => "did you mean `uact`?",
+            None => "write the denomination in which the network is paid, like `uact`",
+        },
+    }
+    .to_owned()
 }

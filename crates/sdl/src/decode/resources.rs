@@ -7,6 +7,7 @@ use crate::names;
 use crate::quantity::{self, QuantityError};
 use crate::resources::Attribute;
 use crate::rules::Rule;
+use crate::suggest;
 use crate::yaml::{Kind, NodeId};
 use std::borrow::Cow;
 
@@ -17,21 +18,21 @@ const MOST_VOLUMES: usize = 20;
 const CLASSES: [&str; 5] = ["default", "beta1", "beta2", "beta3", "ram"];
 
 impl<'t> Decoder<'t, '_, '_> {
-    pub(super) fn resources(&mut self, id: NodeId) -> Option<Resources<'t>> {
-        let [cpu, memory, storage, gpu] =
-            self.fields(id, "`resources`", ["cpu", "memory", "storage", "gpu"])?;
+    pub(super) fn resources(&mut self, id: NodeId) -> Resources<'t> {
+        let keys = ["cpu", "memory", "storage", "gpu"];
+        let Some([cpu, memory, storage, gpu]) = self.fields(id, "`resources`", keys) else {
+            return Resources::unreadable(self.tight(id));
+        };
         let cpu = self.present(cpu).map(|it| self.cpu(it));
-        let memory = self.present(memory).map(|it| {
-            let [size] = self.fields(it, "`memory`", ["size"]).unwrap_or_default();
-            self.size(size, "the memory's size", self.span(it))
+        let memory = self.present(memory).map(|it| match self.fields(it, "`memory`", ["size"]) {
+            Some([size]) => self.size(size, "the memory's size", self.tight(it)),
+            None => At { value: 1 << 30, span: self.tight(it) },
         });
-        Some(Resources {
-            span: self.span(id),
-            cpu,
-            memory,
-            gpu: self.present(gpu).map(|it| self.gpu(it)),
-            storage: self.present(storage).map(|it| self.storage(it)).unwrap_or_default(),
-        })
+        let gpu = self.present(gpu).map(|it| self.gpu(it));
+        let errors = self.sink.error_count();
+        let storage = self.present(storage).map(|it| self.storage(it)).unwrap_or_default();
+        let is_storage_broken = self.sink.error_count() > errors;
+        Resources { span: self.tight(id), cpu, memory, gpu, storage, is_storage_broken }
     }
 
     /// A quantity, replaced by `fallback` if it cannot be read; absent is zero.
@@ -43,17 +44,17 @@ impl<'t> Decoder<'t, '_, '_> {
         fallback: T,
         parse: impl FnOnce(&str) -> Result<T, QuantityError>,
     ) -> At<T> {
-        let Some(Text { text, span }) = self.literal(id) else {
+        let Some(Text { text, span, .. }) = self.literal(id) else {
             return At { value: T::default(), span: around };
         };
         match parse(&text) {
             Ok(value) => At { value, span },
             Err(error) => {
                 let mut diagnostic = quantity_error(what, &text, span, &error);
-                if let Some(found) = id.map(|it| self.describe(it))
-                    && found != "a single value"
-                {
-                    diagnostic.message = format!("{what} must be a single value, not {found}");
+                if let Some(found) = id.filter(|it| self.describe(*it) != "a single value") {
+                    let kind = self.describe(found);
+                    diagnostic.message = format!("{what} must be a single value, not {kind}");
+                    diagnostic.span = self.tight(found);
                 }
                 self.report(diagnostic);
                 At { value: fallback, span }
@@ -67,12 +68,18 @@ impl<'t> Decoder<'t, '_, '_> {
 
     fn cpu(&mut self, id: NodeId) -> Cpu {
         let Some([units, attributes]) = self.fields(id, "`cpu`", ["units", "attributes"]) else {
-            return Cpu { units: At { value: 1000, span: self.span(id) }, attributes: Vec::new() };
+            return Cpu::unreadable(self.tight(id));
         };
-        let around = self.span(id);
+        let around = self.tight(id);
         let units = self.quantity(units, "the number of cores", around, 1000, quantity::cpu);
         let mut list: Vec<Attribute> = Vec::new();
-        let pairs = self.present(attributes).map(|it| self.loose_pairs(it)).unwrap_or_default();
+        let attributes = self.present(attributes);
+        if let Some(id) = attributes
+            && matches!(self.tree.get(id).kind, Kind::Sequence(_))
+        {
+            self.wrong_type(id, "the CPU's `attributes`", "a mapping");
+        }
+        let pairs = attributes.map(|it| self.loose_pairs(it)).unwrap_or_default();
         for (key, value) in pairs {
             let span = self.span(key);
             let name = self.tree.get(key).literal();
@@ -102,10 +109,10 @@ impl<'t> Decoder<'t, '_, '_> {
 
     fn gpu(&mut self, id: NodeId) -> Gpu {
         let tree = self.tree;
-        let around = self.span(id);
+        let around = self.tight(id);
         if !matches!(tree.get(id).kind, Kind::Mapping(_)) {
             self.wrong_type(id, "`gpu`", "a mapping");
-            return Gpu::default();
+            return Gpu { units: At { value: 1, span: around }, attributes: Vec::new() };
         }
         let mut units = At { value: 0, span: around };
         let mut attributes = None;
@@ -113,7 +120,7 @@ impl<'t> Decoder<'t, '_, '_> {
             match tree.get(key).literal() {
                 "units" => {
                     let what = "the number of GPUs";
-                    units = self.quantity(Some(value), what, around, 0, quantity::uint);
+                    units = self.quantity(Some(value), what, around, 1, quantity::uint);
                 }
                 "attributes" => attributes = self.present(Some(value)),
                 name => {
@@ -148,10 +155,10 @@ impl<'t> Decoder<'t, '_, '_> {
             }
         }
         let Some(vendor) = vendor else {
-            let span = self.span(id);
+            let span = self.tight(id);
             self.report(
                 Diagnostic::new(Rule::Gpu, span, "the GPU's vendor is missing")
-                    .hint("write `vendor: {nvidia: }` for any model")
+                    .hint("write `vendor: {nvidia: [{model: t4}]}`, or `vendor: {nvidia: }` for any model")
                     .reference("sdl: invalid GPU attributes. at least one vendor must be set"),
             );
             return Vec::new();
@@ -160,28 +167,33 @@ impl<'t> Decoder<'t, '_, '_> {
         let models = self.list(nvidia, "`nvidia`", Self::gpu_model).unwrap_or_default();
         let mut keys: Vec<(String, Span)> = models;
         if keys.is_empty() {
-            keys.push(("vendor/nvidia/model/*".to_owned(), self.span(vendor)));
+            keys.push(("vendor/nvidia/model/*".to_owned(), self.tight(vendor)));
         }
         keys.sort_by(|a, b| a.0.cmp(&b.0));
         let mut before: Option<&(String, Span)> = None;
         for key in &keys {
-            let invalid = |message: String, hint: &str, reference: &str| {
+            let invalid = |message: String, hint: String, reference: &str| {
                 Diagnostic::new(Rule::Gpu, key.1, message)
                     .hint(hint)
                     .reference(format!("sdl: invalid GPU attributes: {reference}"))
             };
+            let rest = key.0.strip_prefix("vendor/nvidia/model/").unwrap_or_default();
+            let model = rest.split(['/']).next().unwrap_or_default();
             if !names::is_attribute_key(&key.0) {
                 self.sink.push(invalid(
-                    format!("`{}` is not an attribute key", key.0),
-                    "use letters, digits, `-`, `_` and `.` in a model; `*` only alone",
+                    format!("`{rest}` cannot stand for a model of GPU"),
+                    model_hint(model, rest),
                     "attribute key does not match regexp",
                 ));
-            } else if before.is_some_and(|it| it.0 == key.0) {
-                self.sink.push(invalid(
-                    format!("the GPU `{}` stands twice", key.0),
-                    "remove one of the two",
-                    "attributes cannot have duplicate keys",
-                ));
+            } else if let Some(first) = before.filter(|it| it.0 == key.0) {
+                self.sink.push(
+                    invalid(
+                        format!("the GPU `{rest}` stands twice"),
+                        "remove one of the two".to_owned(),
+                        "attributes cannot have duplicate keys",
+                    )
+                    .related(first.1, "first here"),
+                );
             }
             before = Some(key);
         }
@@ -192,29 +204,35 @@ impl<'t> Decoder<'t, '_, '_> {
         let [model, ram, interface] =
             self.fields(id, "a GPU model", ["model", "ram", "interface"])?;
         let model = self.text(model, "`model`");
+        let around = if model.is_absent() { self.tight(id) } else { model.span };
+        let errors = self.sink.error_count();
         let mut key = format!("vendor/nvidia/model/{}", model.text);
-        let around = self.span(id);
         if self.present(ram).is_some() {
             let ram = self.quantity(ram, "the GPU's memory", around, 0, quantity::gpu_ram);
             key.push_str(&format!("/ram/{}Gi", ram.value >> 30));
         }
         if let Some(interface) = self.literal(interface) {
-            if !matches!(interface.text.as_ref(), "pcie" | "sxm") {
-                let text = &interface.text;
+            let text = interface.text.as_ref();
+            if !matches!(text, "pcie" | "sxm") {
+                let lower = text.to_ascii_lowercase();
+                let hint = match () {
+                    () if lower.starts_with("sxm") => "did you mean `sxm`?",
+                    () if lower.starts_with("pci") => "did you mean `pcie`?",
+                    () => "write `pcie` or `sxm`, or leave it out for either",
+                };
+                let message = format!("`{text}` is not an interface of a GPU");
                 self.report(
-                    Diagnostic::new(
-                        Rule::Gpu,
-                        interface.span,
-                        format!("`{text}` is not an interface of a GPU"),
-                    )
-                    .hint("write `pcie` or `sxm`")
-                    .reference(format!("sdl: invalid GPU interface {text}. expected \"pcie|sxm\"")),
+                    Diagnostic::new(Rule::Gpu, interface.span, message).hint(hint).reference(
+                        format!("sdl: invalid GPU interface {text}. expected \"pcie|sxm\""),
+                    ),
                 );
             }
             key.push_str("/interface/");
-            key.push_str(&interface.text);
+            key.push_str(text);
         }
-        Some((key, around))
+        // A key made of something broken is not looked at again.
+        let is_broken = model.is_broken || self.sink.error_count() > errors;
+        (!is_broken).then_some((key, around))
     }
 
     // Storage (6.1).
@@ -229,7 +247,7 @@ impl<'t> Decoder<'t, '_, '_> {
             }
             Kind::Sequence(items) => {
                 if items.len() > MOST_VOLUMES {
-                    let span = self.span(id);
+                    let span = self.tight(id);
                     let message = format!("a profile with {} volumes", items.len());
                     self.report(Diagnostic::new(Rule::TooManyVolumes, span, message).hint(
                         format!("use at most {MOST_VOLUMES}; most providers refuse more than 4"),
@@ -267,7 +285,7 @@ impl<'t> Decoder<'t, '_, '_> {
     }
 
     fn volume(&mut self, id: NodeId) -> Volume<'t> {
-        let span = self.span(id);
+        let span = self.tight(id);
         let Some([name, size, attributes]) =
             self.fields(id, "a volume", ["name", "size", "attributes"])
         else {
@@ -278,6 +296,8 @@ impl<'t> Decoder<'t, '_, '_> {
         let size = self.size(size, "the volume's size", span);
         let attributes =
             self.present(attributes).map(|it| self.storage_attributes(it)).unwrap_or_default();
+        // A volume is best shown by its name.
+        let span = if name.is_absent() { span } else { name.span };
         Volume { span, name: name.text, size, attributes }
     }
 
@@ -285,99 +305,127 @@ impl<'t> Decoder<'t, '_, '_> {
         let Some(entries) = self.entries(id, "the volume's `attributes`") else {
             return Vec::new();
         };
-        let mut persistent = None;
-        let mut class = None;
+        let around = self.tight(id);
+        let mut persistent = Text { text: Cow::Borrowed("false"), span: around, is_broken: false };
+        let mut class: Option<Text<'t>> = None;
         for (key, value) in entries {
             match key.text.as_ref() {
-                "persistent" => persistent = Some(self.attribute_text(value)),
+                "persistent" => persistent = self.attribute_text(value),
                 "class" => class = Some(self.attribute_text(value)),
                 name => {
                     let message = format!("`{name}` is not an attribute of a volume");
+                    let hint = match suggest::nearest(name, ["persistent", "class"]) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "the attributes are `persistent` and `class`".to_owned(),
+                    };
                     self.report(
                         Diagnostic::new(Rule::StorageAttribute, key.span, message)
-                            .hint("the attributes are `persistent` and `class`")
+                            .hint(hint)
                             .reference(format!("sdl: unsupported storage attribute: {name}")),
                     );
                 }
             }
         }
-        let around = self.span(id);
-        let wanted = persistent.unwrap_or(Text { text: Cow::Borrowed("false"), span: around });
-        let class_text = class.as_ref().map_or("", |it| it.text.as_ref());
-        let mut out = Vec::with_capacity(2);
-        let class = match class_text {
-            "" if wanted.text == "true" => Some(Cow::Borrowed("default")),
-            "ram" if wanted.text != "false" => {
-                self.report(
-                    Diagnostic::new(
-                        Rule::StorageAttribute,
-                        wanted.span,
-                        "a volume in memory (`class: ram`) cannot be persistent",
-                    )
-                    .hint("write `persistent: false`")
-                    .reference("sdl: ram storage class cannot be persistent"),
-                );
-                class.map(|it| it.text)
-            }
-            "" | "ram" => class.map(|it| it.text),
-            _ if wanted.text == "false" => {
-                let span = class.as_ref().map_or(around, |it| it.span);
-                self.report(
-                    Diagnostic::new(
-                        Rule::StorageAttribute,
-                        span,
-                        "a volume that is not persistent takes no class",
-                    )
-                    .hint("write `persistent: true`, or remove `class`")
+        if persistent.is_broken || class.as_ref().is_some_and(|it| it.is_broken) {
+            return Vec::new();
+        }
+        let written = class.as_ref().map_or("", |it| it.text.as_ref());
+        if written == "ram" && persistent.text != "false" {
+            // Whatever else is wrong with the flag, it has to go.
+            self.report(
+                Diagnostic::new(
+                    Rule::StorageAttribute,
+                    persistent.span,
+                    "a volume in memory (`class: ram`) cannot be persistent",
+                )
+                .hint("write `persistent: false`")
+                .reference("sdl: ram storage class cannot be persistent"),
+            );
+        } else if !matches!(written, "" | "ram") && persistent.text == "false" {
+            let span = class.as_ref().map_or(around, |it| it.span);
+            let message =
+                format!("a volume of class `{written}` is persistent, and this one is not");
+            self.report(
+                Diagnostic::new(Rule::StorageAttribute, span, message)
+                    .hint("write `persistent: true` beside it, or remove `class`")
                     .reference("sdl: ephemeral storage should not set attribute class"),
-                );
-                class.map(|it| it.text)
+            );
+        } else {
+            self.persistent_flag(&persistent);
+            self.storage_class(class.as_ref(), persistent.text == "true", around);
+        }
+        let is_persistent = matches!(persistent.text.as_ref(), "true" | "on" | "yes");
+        let class = match class {
+            None => (persistent.text == "true").then_some(Cow::Borrowed("default")),
+            Some(it) if it.is_empty() && persistent.text == "true" => {
+                Some(Cow::Borrowed("default"))
             }
-            other => {
-                if !CLASSES.contains(&other) {
-                    let span = class.as_ref().map_or(around, |it| it.span);
-                    let message = format!("`{other}` is not a storage class");
-                    let hint = match crate::suggest::nearest(other, CLASSES) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("the classes are {}", CLASSES.join(", ")),
-                    };
-                    self.report(
-                        Diagnostic::new(Rule::StorageAttribute, span, message)
-                            .hint(hint)
-                            .reference("sdl: invalid value for attribute class"),
-                    );
-                }
-                class.map(|it| it.text)
-            }
+            Some(it) => Some(it.text),
         };
-        let flag = match wanted.text.as_ref() {
-            "true" | "on" | "yes" => "true",
-            "false" | "off" | "no" => "false",
-            other => {
-                let message = format!("`persistent` must be true or false; found `{other}`");
-                self.report(
-                    Diagnostic::new(Rule::StorageAttribute, wanted.span, message)
-                        .hint("write `true` or `false`")
-                        .reference(
-                            "sdl: invalid value for attribute \"persistent\". expected bool",
-                        ),
-                );
-                "false"
-            }
-        };
+        let mut out = Vec::with_capacity(2);
         if let Some(class) = class {
-            if class.is_empty() {
-                let span = around;
-                self.report(
-                    Diagnostic::new(Rule::StorageAttribute, span, "the storage class is empty")
-                        .hint(format!("the classes are {}", CLASSES.join(", ")))
-                        .reference("sdl: invalid value for attribute class"),
-                );
-            }
             out.push(Attribute { key: "class".to_owned(), value: class.into_owned() });
         }
+        let flag = if is_persistent { "true" } else { "false" };
         out.push(Attribute { key: "persistent".to_owned(), value: flag.to_owned() });
         out
+    }
+
+    fn persistent_flag(&mut self, flag: &Text<'t>) {
+        let text = flag.text.as_ref();
+        if matches!(text, "true" | "on" | "yes" | "false" | "off" | "no") {
+            return;
+        }
+        let lower = text.to_ascii_lowercase();
+        let (message, hint) = match lower.as_str() {
+            "" => ("`persistent` is empty".to_owned(), "write `true` or `false`".to_owned()),
+            "true" | "false" | "on" | "off" | "yes" | "no" => (
+                format!("`persistent` is written in lower case, not `{text}`"),
+                format!("write `{lower}`"),
+            ),
+            _ => (
+                format!("`persistent` must be true or false; found `{text}`"),
+                "write `true` or `false`".to_owned(),
+            ),
+        };
+        self.report(
+            Diagnostic::new(Rule::StorageAttribute, flag.span, message)
+                .hint(hint)
+                .reference("sdl: invalid value for attribute \"persistent\". expected bool"),
+        );
+    }
+
+    fn storage_class(&mut self, class: Option<&Text<'t>>, is_persistent: bool, around: Span) {
+        let Some(class) = class else { return };
+        let text = class.text.as_ref();
+        if CLASSES.contains(&text) || (text.is_empty() && is_persistent) {
+            return;
+        }
+        let span = if class.is_absent() { around } else { class.span };
+        let classes = format!("the classes are {}", CLASSES.join(", "));
+        let (message, hint) = match text.to_ascii_lowercase().as_str() {
+            "" => ("the storage class is empty".to_owned(), classes),
+            "hdd" => (format!("`{text}` is not a storage class"), "disks are `beta1`".to_owned()),
+            "ssd" => (
+                format!("`{text}` is not a storage class"),
+                "solid-state disks are `beta2`".to_owned(),
+            ),
+            "nvme" => {
+                (format!("`{text}` is not a storage class"), "NVMe disks are `beta3`".to_owned())
+            }
+            _ => {
+                let hint = match suggest::nearest(text, CLASSES) {
+                    Some(near) => format!("did you mean `{near}`? {}", sentence(&classes)),
+                    None => classes,
+                };
+                (format!("`{text}` is not a storage class"), hint)
+            }
+        };
+        self.report(
+            Diagnostic::new(Rule::StorageAttribute, span, message)
+                .hint(hint)
+                .reference("sdl: invalid value for attribute class"),
+        );
     }
 
     /// The text of an attribute; a null one is empty.
@@ -388,13 +436,41 @@ impl<'t> Decoder<'t, '_, '_> {
     }
 }
 
+/// A text as a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |it| it.to_uppercase().chain(chars).collect())
+}
+
+/// What a malformed model of a GPU was probably meant to be.
+fn model_hint(model: &str, rest: &str) -> String {
+    if model == "*" && rest != "*" {
+        return "`*` stands for every model and takes no `ram` or `interface`; name the models"
+            .into();
+    }
+    let plain: String = model
+        .chars()
+        .filter(|it| it.is_ascii_alphanumeric() || matches!(it, '.' | '_' | '-'))
+        .map(|it| it.to_ascii_lowercase())
+        .collect();
+    let plain = plain.trim_start_matches("nvidia").trim_start_matches("geforce");
+    let plain = plain.trim_start_matches(['-', '_', '.']);
+    match plain.is_empty() {
+        true => "use letters, digits, `-`, `_` and `.` in a model; `*` only alone".to_owned(),
+        false => {
+            format!("did you mean `{plain}`? Models have letters, digits, `-`, `_` and `.` only")
+        }
+    }
+}
+
 fn quantity_error(what: &str, text: &str, span: Span, error: &QuantityError) -> Diagnostic {
     let hint = match error {
         QuantityError::Negative => "write a positive number".to_owned(),
         QuantityError::TooLarge => "write a smaller number".to_owned(),
-        _ if what.contains("cores") => "write cores like `0.5`, or thousandths like `500m`".into(),
-        _ if what.contains("GPUs") => "write a whole number like `1`".to_owned(),
-        _ => size_hint(text),
+        _ if what.contains("cores") => cores_hint(text),
+        _ if what.contains("GPUs") => count_hint(text),
+        _ if what.contains("GPU's") => size_hint(text, true),
+        _ => size_hint(text, false),
     };
     let message = match error {
         QuantityError::Negative => format!("{what} is negative: `{text}`"),
@@ -402,35 +478,98 @@ fn quantity_error(what: &str, text: &str, span: Span, error: &QuantityError) -> 
             format!("{what} is too large: `{text}`")
         }
         _ if text.is_empty() => format!("{what} is empty"),
-        _ => format!("{what} cannot be read: `{text}`"),
+        _ => match unit_of(text) {
+            Some((_, unit)) if !unit.is_empty() => {
+                format!("{what} has a unit that does not exist: `{unit}`")
+            }
+            _ => format!("{what} cannot be read: `{text}`"),
+        },
     };
     Diagnostic::new(Rule::Quantity, span, message).hint(hint).reference(error.reference())
 }
 
-/// What a size with a wrong suffix probably means.
-fn size_hint(text: &str) -> String {
-    let number_end = text.trim_end_matches(|it: char| it.is_ascii_alphabetic()).len();
-    let (number, suffix) = text.split_at(number_end);
-    let number = number.trim();
-    let meant = match suffix.to_ascii_lowercase().as_str() {
-        "k" | "kb" => "k",
-        "m" | "mb" => "M",
-        "g" | "gb" => "G",
-        "t" | "tb" => "T",
-        "ki" | "kib" => "Ki",
-        "mi" | "mib" => "Mi",
-        "gi" | "gib" => "Gi",
-        "ti" | "tib" => "Ti",
-        "b" => "",
-        _ => "Gi",
+/// A number and the letters behind it.
+fn unit_of(text: &str) -> Option<(&str, &str)> {
+    let end = text.trim_end_matches(|it: char| it.is_alphabetic() || it == '%').len();
+    let (number, unit) = (text.get(..end)?.trim(), text.get(end..)?);
+    let is_number = !number.is_empty() && number.parse::<f64>().is_ok();
+    is_number.then_some((number, unit))
+}
+
+fn cores_hint(text: &str) -> String {
+    const GENERAL: &str = "write cores like `0.5`, or thousandths like `500m`";
+    let Some((number, unit)) = unit_of(text) else {
+        let point = text.replace(',', ".");
+        return match point.parse::<f64>() {
+            Ok(_) if point != text => format!("did you mean `{point}`?"),
+            _ => GENERAL.to_owned(),
+        };
     };
-    match number.parse::<f64>() {
-        Ok(_) => {
-            format!("did you mean `{number}{meant}`? The suffixes are {}", quantity::SIZE_SUFFIXES)
+    match unit.to_ascii_lowercase().as_str() {
+        "m" if number.contains('.') => format!(
+            "thousandths are whole: write `{}`, or cores without `m`",
+            number.split('.').next().unwrap_or_default().to_owned() + "m"
+        ),
+        "m" => format!("did you mean `{number}m`?"),
+        "c" | "core" | "cores" | "cpu" | "cpus" | "vcpu" | "vcpus" => {
+            format!("write `{number}`: a plain number counts cores")
         }
-        Err(_) => {
-            format!("write a size like `512Mi`; the suffixes are {}", quantity::SIZE_SUFFIXES)
+        "mc" | "milli" | "millicpu" | "millicores" => format!("did you mean `{number}m`?"),
+        _ => GENERAL.to_owned(),
+    }
+}
+
+fn count_hint(text: &str) -> String {
+    let whole = text.split('.').next().unwrap_or_default();
+    let is_whole = text.split_once('.').is_some_and(|it| it.1.bytes().all(|it| it == b'0'));
+    match is_whole && quantity::uint(whole).is_ok() {
+        true => format!("GPUs come whole: write `{whole}`"),
+        false => "write a whole number like `1`".to_owned(),
+    }
+}
+
+/// What a size with a wrong suffix probably means. The memory of a GPU takes only binary suffixes.
+fn size_hint(text: &str, is_binary_only: bool) -> String {
+    let suffixes = match is_binary_only {
+        true => "Ki Mi Gi Ti Pi Ei",
+        false => quantity::SIZE_SUFFIXES,
+    };
+    let general = || format!("write a size like `512Mi`; the suffixes are {suffixes}");
+    let Some((number, unit)) = unit_of(text) else {
+        let point = text.replace(',', ".");
+        let end = point.trim_end_matches(|it: char| it.is_ascii_alphabetic()).len();
+        let is_number = point.get(..end).is_some_and(|it| it.parse::<f64>().is_ok());
+        return match point != text && is_number {
+            true => format!("did you mean `{point}`?"),
+            false => general(),
+        };
+    };
+    let lower = unit.to_ascii_lowercase();
+    let power = |letter: char| match letter {
+        'k' => Some(("k", "Ki", "1000", "1024")),
+        'm' => Some(("M", "Mi", "1000²", "1024²")),
+        'g' => Some(("G", "Gi", "1000³", "1024³")),
+        't' => Some(("T", "Ti", "1000⁴", "1024⁴")),
+        'p' => Some(("P", "Pi", "1000⁵", "1024⁵")),
+        _ => None,
+    };
+    let Some((decimal, binary, thousands, kibis)) = lower.chars().next().and_then(power) else {
+        return match lower.as_str() {
+            "" => format!("did you mean `{number}`, without the space?"),
+            "b" | "byte" | "bytes" => format!("write `{number}`: a plain number counts bytes"),
+            _ => general(),
+        };
+    };
+    match lower.get(1..).unwrap_or_default() {
+        "i" | "ib" => format!("did you mean `{number}{binary}`?"),
+        "" | "b" | "bit" | "bytes" if is_binary_only => format!("did you mean `{number}{binary}`?"),
+        "" | "b" if lower == unit && unit == decimal => {
+            format!("did you mean `{number}{decimal}`, without the space?")
         }
+        "" | "b" => format!(
+            "did you mean `{number}{binary}` (times {kibis}), or `{number}{decimal}` (times {thousands})?"
+        ),
+        _ => general(),
     }
 }
 

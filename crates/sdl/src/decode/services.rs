@@ -2,7 +2,7 @@
 
 use super::Decoder;
 use crate::ast::{Credentials, Expose, HttpOptions, Params, Service, StorageParams, Text, To};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, Span};
 use crate::rules::Rule;
 use crate::yaml::NodeId;
 use std::collections::BTreeMap;
@@ -11,11 +11,13 @@ impl<'t> Decoder<'t, '_, '_> {
     pub(super) fn service(&mut self, id: Option<NodeId>) -> Service<'t> {
         const KEYS: [&str; 8] =
             ["image", "command", "args", "env", "expose", "dependencies", "params", "credentials"];
-        let Some([image, command, args, env, expose, dependencies, params, credentials]) =
-            id.and_then(|it| self.fields(it, "a service", KEYS))
-        else {
-            return Service::default();
+        let Some(id) = id else { return Service::default() };
+        let Some(fields) = self.keyed_fields(id, "a service", KEYS) else {
+            return Service { image: Some(Text::broken(self.tight(id))), ..Service::default() };
         };
+        let credentials_key = fields[7].map(|it| it.0).unwrap_or_default();
+        let [image, command, args, env, expose, dependencies, params, credentials] =
+            fields.map(|it| it.map(|it| it.1));
         let service = Service {
             image: self.optional_text(image, "`image`"),
             command: self.texts(command, "`command`", "an entry of `command`"),
@@ -23,7 +25,7 @@ impl<'t> Decoder<'t, '_, '_> {
             env: self.texts(env, "`env`", "an entry of `env`"),
             expose: self.list(expose, "`expose`", Self::expose).unwrap_or_default(),
             params: self.present(params).map(|it| self.params(it)),
-            credentials: self.present(credentials).map(|it| self.credentials(it)),
+            credentials: self.present(credentials).map(|it| self.credentials(credentials_key, it)),
         };
         // Read for its types; nothing depends on it.
         self.list(dependencies, "`dependencies`", |this, item| {
@@ -68,7 +70,7 @@ impl<'t> Decoder<'t, '_, '_> {
                 let message = format!("`{}` is not a host name", host.text);
                 self.report(
                     Diagnostic::new(Rule::Hostname, host.span, message)
-                        .hint("write a host name like `www.example.com`, without `http://`"),
+                        .hint(crate::check::host_hint(&host.text)),
                 );
             }
         }
@@ -113,18 +115,17 @@ impl<'t> Decoder<'t, '_, '_> {
             None => BTreeMap::new(),
             Some(id) => self
                 .named(id, "`params.storage`", |this, _, id| {
-                    let [mount, read_only] = id
-                        .and_then(|it| {
-                            this.fields(
-                                it,
-                                "a volume under `params.storage`",
-                                ["mount", "readOnly"],
-                            )
-                        })
-                        .unwrap_or_default();
-                    StorageParams {
-                        mount: this.text(mount, "`mount`"),
-                        read_only: this.flag(read_only, "`readOnly`"),
+                    let Some(id) = id else { return StorageParams::default() };
+                    let what = "a volume under `params.storage`";
+                    match this.fields(id, what, ["mount", "readOnly"]) {
+                        Some([mount, read_only]) => StorageParams {
+                            mount: this.text(mount, "`mount`"),
+                            read_only: this.flag(read_only, "`readOnly`"),
+                        },
+                        None => {
+                            let mount = Text::broken(this.tight(id));
+                            StorageParams { mount, ..StorageParams::default() }
+                        }
                     }
                 })
                 .unwrap_or_default(),
@@ -137,16 +138,22 @@ impl<'t> Decoder<'t, '_, '_> {
         Params { storage, permissions, tee }
     }
 
-    fn credentials(&mut self, id: NodeId) -> Credentials<'t> {
+    fn credentials(&mut self, span: Span, id: NodeId) -> Credentials<'t> {
         let keys = ["host", "email", "username", "password"];
-        let [host, email, username, password] =
-            self.fields(id, "`credentials`", keys).unwrap_or_default();
+        let Some([host, email, username, password]) = self.fields(id, "`credentials`", keys) else {
+            // Whatever stands there may be the password.
+            self.secrets.push(self.span(id));
+            let [host, email, username, password] = [(); 4].map(|()| Text::broken(self.tight(id)));
+            return Credentials { span, host, email, username, password };
+        };
+        let password = self.text(password, "`password`");
+        self.secrets.push(password.span);
         Credentials {
-            span: self.span(id),
+            span,
             host: self.text(host, "`host`"),
             email: self.text(email, "`email`"),
             username: self.text(username, "`username`"),
-            password: self.text(password, "`password`"),
+            password,
         }
     }
 }
