@@ -136,7 +136,9 @@ impl Diagnostic {
     pub fn hint(mut self, text: impl Into<String>) -> Self {
         let text = text.into();
         let word = text.strip_prefix("did you mean `").and_then(|it| it.split_once('`'));
-        if let Some((word, _)) = word {
+        if let Some((word, _)) = word
+            && self.span.start < self.span.end
+        {
             self = self.fix(word);
         }
         self.hint = Some(text);
@@ -347,7 +349,7 @@ impl Diagnostics {
     pub fn fix(&self, diagnostic: &Diagnostic) -> Option<Fix> {
         let Fix { span, replacement } = diagnostic.fix.as_ref()?;
         let text = self.text(*span);
-        if text.is_empty() || text.contains(['\n', '\r']) {
+        if text.contains(['\n', '\r']) {
             return None;
         }
         let replacement = match text.chars().next() {

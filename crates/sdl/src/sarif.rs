@@ -5,7 +5,7 @@
 //! go out as URIs; nothing is opened.
 
 use crate::diagnostics::{Diagnostic, Diagnostics, Position, Span};
-use crate::rules::{Rule, Severity};
+use crate::rules::Rule;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,19 +83,17 @@ impl Diagnostics {
     }
 }
 
-fn level(severity: Severity) -> &'static str {
-    severity.word()
-}
-
 /// What a log says of a rule.
 fn descriptor(rule: Rule, options: &Options) -> Value {
+    let page = rule.page();
+    let why = page.why.replace('\n', " ");
     let mut out = json!({
         "id": rule.code(),
         "name": format!("{rule:?}"),
         "shortDescription": { "text": rule.summary() },
-        "fullDescription": { "text": rule.summary() },
-        "defaultConfiguration": { "level": level(rule.severity()) },
-        "help": { "text": rule.summary(), "markdown": help(rule) },
+        "fullDescription": { "text": why },
+        "defaultConfiguration": { "level": rule.severity().word() },
+        "help": { "text": why, "markdown": page.to_markdown(rule) },
         "properties": { "tags": ["sdl"] },
     });
     if let (Some(page), Some(out)) = (&options.rules_page, out.as_object_mut()) {
@@ -104,13 +102,9 @@ fn descriptor(rule: Rule, options: &Options) -> Value {
     out
 }
 
-fn help(rule: Rule) -> String {
-    rule.summary().to_owned()
-}
-
-/// The anchor of a rule's heading, as code hosts make it from the code.
+/// The anchor of a rule on the reference page.
 fn anchor(rule: Rule) -> String {
-    rule.code().chars().filter(|it| it.is_alphanumeric() || "-_".contains(*it)).collect()
+    rule.code().replace("::", "-")
 }
 
 struct File<'a> {
@@ -138,7 +132,7 @@ impl File<'_> {
         let mut out = json!({
             "ruleId": it.rule.code(),
             "ruleIndex": rule,
-            "level": level(it.severity),
+            "level": it.severity.word(),
             "message": { "text": text },
             "locations": [location],
             "partialFingerprints": { "haggle/v1": self.fingerprint(it, path, seen) },
