@@ -43,9 +43,21 @@ fn prepare() -> Result<DockerHost> {
     fs::create_dir_all(&target)?;
     packages()?;
     registry()?;
+    wasm_target();
     let engine = docker::ensure(&target, &mut |text| say(text))?;
     images::ensure(&engine, &target, &mut |text| say(text))?;
     Ok(engine)
+}
+
+/// The compiler's target for browsers. Its test is skipped, with a word, where rustup is missing or cannot
+/// reach its server, so that is no reason to stop.
+fn wasm_target() {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let mut command = Command::new("rustup");
+    command.args(["target", "add", TARGET]).current_dir(root());
+    if let Err(error) = proc::output("rustup target add", &mut command) {
+        say(&format!("without the target {TARGET}, whose test will be skipped: {error:#}"));
+    }
 }
 
 /// A private image registry, for the test of registry credentials.

@@ -14,6 +14,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("sdl", &["types"]),
     ("lsp", &["sdl"]),
+    ("sdl-wasm", &["sdl"]),
     ("store", &["types"]),
     ("ledger", &["store", "types"]),
     ("modules", &["ledger", "store", "types"]),
