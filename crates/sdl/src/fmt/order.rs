@@ -10,7 +10,7 @@ type Link = (usize, usize);
 /// Puts the known keys of each mapping into order; others follow as they stand.
 pub(super) fn sort(file: &mut File<'_>, tree: &Tree<'_>) {
     let wide = |it: u32| usize::try_from(it).unwrap_or(usize::MAX);
-    let links: Vec<Link> = tree
+    let mut links: Vec<Link> = tree
         .ids()
         .filter_map(|id| {
             let node = tree.raw(id);
@@ -22,6 +22,7 @@ pub(super) fn sort(file: &mut File<'_>, tree: &Tree<'_>) {
             }
         })
         .collect();
+    links.sort_unstable();
     let Some(root) = &mut file.root else { return };
     if let Body::Map(block) = &mut root.body
         && let Some(first) = block.entries.first_mut()
@@ -114,14 +115,22 @@ fn ranks(path: &[String]) -> impl Fn(&str) -> usize + use<> {
     }
 }
 
-/// Whether no alias in one of the places stands for something in another.
+/// Whether no alias in one of the places stands for something in another. The places are in the order of
+/// the text, the links in that of their aliases.
 fn may_move(places: impl Iterator<Item = std::ops::Range<usize>>, links: &[Link]) -> bool {
     if links.is_empty() {
         return true;
     }
     let places: Vec<_> = places.collect();
-    let of = |at: usize| places.iter().position(|it| it.contains(&at));
-    links.iter().all(|(alias, target)| match (of(*alias), of(*target)) {
+    let (Some(first), Some(last)) = (places.first(), places.last()) else { return true };
+    let from = links.partition_point(|it| it.0 < first.start);
+    let until = links.partition_point(|it| it.0 < last.end);
+    let of = |at: usize| {
+        let index = places.partition_point(|it| it.start <= at).checked_sub(1)?;
+        places.get(index).is_some_and(|it| at < it.end).then_some(index)
+    };
+    let within = links.get(from..until.max(from)).unwrap_or_default();
+    within.iter().all(|(alias, target)| match (of(*alias), of(*target)) {
         (Some(one), Some(other)) => one == other,
         _ => true,
     })

@@ -49,6 +49,9 @@ pub struct Completion {
 /// Stands for the word under the cursor; no file contains it.
 const CURSOR: &str = "\u{f8ff}cursor";
 
+/// More names than these are not offered: nobody looks through them.
+const MOST_NAMES: usize = 500;
+
 /// Where the cursor is.
 struct Place {
     /// Keys down to the mapping (for keys) or to the key itself (for values).
@@ -77,8 +80,12 @@ impl Document {
             return Vec::new();
         }
         let Some((word_start, place)) = self.place(start, at) else { return Vec::new() };
-        let span = Span::new(word_start, at);
         let typed = self.text.get(word_start..at).unwrap_or_default();
+        // A quote that the editor closed by itself goes with the one that was opened.
+        let closing = typed.chars().next().filter(|it| matches!(it, '"' | '\''));
+        let is_closed =
+            closing.is_some_and(|it| self.text.get(at..).is_some_and(|rest| rest.starts_with(it)));
+        let span = Span::new(word_start, at + usize::from(is_closed));
         let mut found = match place.is_value {
             true => self.values(&place, typed, span),
             false => self.keys(&place, span),
@@ -237,7 +244,7 @@ impl Document {
             }
             _ => return,
         };
-        for name in names {
+        for name in names.into_iter().take(MOST_NAMES) {
             if place.present.contains(&name) || found.iter().any(|it| it.label == name) {
                 continue;
             }
@@ -288,7 +295,9 @@ impl Document {
         for value in key.values {
             push(value.text.to_owned(), CompletionKind::Value, "", value.doc, 0);
         }
-        let names = |path: &[&str]| self.outline.names(path);
+        let names = |path: &[&str]| {
+            self.outline.names(path).into_iter().take(MOST_NAMES).collect::<Vec<_>>()
+        };
         match path.as_slice() {
             ["services", own, "expose", _, "to", _, "service"]
             | ["services", own, "dependencies", _, "service"] => {

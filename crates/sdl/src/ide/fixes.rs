@@ -52,8 +52,15 @@ impl Document {
                     Edit { span: Span::new(marker, marker), text: "version: \"2.0\"\n".into() };
                 Some(("Insert `version: \"2.0\"`".into(), edit))
             }
-            Rule::UndeployedService | Rule::IgnoredKey => None,
-            _ => None,
+            // Some hints say the word and carry no change.
+            _ => {
+                let hint = diagnostic.hint.as_deref()?;
+                let word = hint.strip_prefix("did you mean `")?.split('`').next()?;
+                let old = self.text.get(super::bytes(diagnostic.span))?;
+                let is_word = !old.is_empty() && !old.contains([' ', '\n', ':', '"', '\'']);
+                let title = format!("Replace `{}` with `{word}`", short(old));
+                is_word.then(|| (title, Edit { span: diagnostic.span, text: word.to_owned() }))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::Span;
 use crate::yaml::{self, Kind, NodeId, Tree};
 use std::ops::Range;
 
-/// Deepest nesting that is followed in a text that is no YAML.
+/// Lists that may begin on one line of a text that is no YAML.
 const MOST_LEVELS: usize = 64;
 
 /// What stands as a value.
@@ -250,12 +250,15 @@ impl Lines {
         if rest.starts_with('#') || is_marker {
             return;
         }
+        // Deeper lines count as parts of the deepest level that is followed.
+        self.open.truncate(yaml::MAX_DEPTH);
         self.content(rest, indent, start + indent);
     }
 
     /// What stands at a column, `- ` first.
     fn content(&mut self, mut rest: &str, mut column: usize, mut at: usize) {
         let mut parent = None;
+        let mut dash = column;
         for _ in 0..MOST_LEVELS {
             let Some(after) =
                 rest.strip_prefix('-').filter(|it| it.is_empty() || it.starts_with(' '))
@@ -269,6 +272,7 @@ impl Lines {
             let id = self.outline.add(holder, None, at..at + 1);
             self.set_shape(holder, Shape::Seq);
             self.open.push(Open { column, item: id, is_list_entry: true });
+            dash = column;
             let skipped = 1 + after.len() - after.trim_start_matches(' ').len();
             rest = rest.get(skipped..).unwrap_or_default();
             (column, at) = (column + skipped, at + skipped);
@@ -290,7 +294,7 @@ impl Lines {
             return;
         }
         match parent {
-            Some(id) => self.value(id, rest, at, column),
+            Some(id) => self.value(id, rest, at, dash),
             None => {
                 // Half a key, or more of a text; it can be asked about as a key.
                 let holder = self.mapping_at(column);

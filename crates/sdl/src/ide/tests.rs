@@ -1,7 +1,7 @@
 use super::*;
 
 const FILE: &str = "\
-version: \"2.0\"
+version: \"2.1\"
 
 services:
   web:
@@ -12,14 +12,14 @@ services:
           - global: true
   db:
     image: postgres:17.2
-    params:
-      storage:
-        data:
-          mount: /data
     expose:
       - port: 5432
         to:
           - service: web
+    params:
+      storage:
+        data:
+          mount: /data
 
 profiles:
   compute:
@@ -165,14 +165,14 @@ fn names_lead_to_their_definition_and_back() {
         assert_eq!(texts(&document, &[found.name]), [definition]);
         assert_eq!(texts(&document, &document.references(at, true)), all);
     };
-    check("profile: sm", "23:small", &["23:small", "39:small", "46:small", "50:small"]);
-    check("service: w", "4:web", &["4:web", "19:web", "44:web"]);
+    check("profile: sm", "23:small", &["23:small", "38:small", "45:small", "49:small"]);
+    check("service: w", "4:web", &["4:web", "15:web", "43:web"]);
     check(
         "deployment:\n  web:\n    any",
-        "37:anywhere",
-        &["37:anywhere", "45:anywhere", "49:anywhere"],
+        "36:anywhere",
+        &["36:anywhere", "44:anywhere", "48:anywhere"],
     );
-    check("        da", "30:data", &["14:data", "30:data"]);
+    check("        da", "30:data", &["18:data", "30:data"]);
     let (document, at) = cursor("a: &x 1 # &x\nb: *‸x\nc: 'Q&x *x'\n");
     assert_eq!(texts(&document, &document.references(at, true)), ["1:x", "2:x"]);
     let (document, at) = behind("image: ngi");
@@ -302,4 +302,18 @@ fn half_typed_text_never_panics() {
             }
         }
     }
+}
+
+/// Each line deeper than the last, without a colon anywhere.
+#[test]
+fn text_nested_beyond_all_bounds_is_answered() {
+    let mut text = String::new();
+    for depth in 0..1400 {
+        text.push_str(&" ".repeat(depth));
+        text.push_str("- k\n");
+    }
+    let document = Document::new(format!("{text}: ["));
+    let _ = document.symbols();
+    let _ = document.complete(text.len() - 1);
+    let _ = document.references(text.len() / 2, true);
 }
