@@ -159,7 +159,7 @@ fn declared_endpoints(file: &File<'_>, sink: &mut Sink) {
                 name.chars().map(|it| if it == '.' || it == ' ' { '-' } else { it }).collect();
             let lower = lower.to_ascii_lowercase();
             let hint = match names::is_endpoint_name(&lower) {
-                true => format!("did you mean `{lower}`? It has to be changed wherever it is used"),
+                true => format!("call it `{lower}`, wherever it is named"),
                 false => "use two or more lower-case letters, digits, `-` and `_`, a letter first"
                     .to_owned(),
             };

@@ -52,6 +52,59 @@ fn order_spacing_and_unknown_keys_do_not_change_the_version() {
 }
 
 #[test]
+fn keys_match_in_any_letter_case_and_the_right_one_wins() {
+    let compiled = sample();
+    let text = String::from_utf8(compiled.manifest_json()).unwrap();
+    let shouted = text
+        .replace("\"services\"", "\"SERVICES\"")
+        .replace("\"externalPort\"", "\"externalport\"")
+        .replace("\"httpOptions\"", "\"HttpOptions\"")
+        .replace("\"sequence_number\"", "\"Sequence_Number\"")
+        .replace("\"units\"", "\"Units\"")
+        .replace("\"val\"", "\"Val\"");
+    assert_ne!(shouted, text);
+    let read = Manifest::from_json(shouted.as_bytes()).unwrap();
+    assert_eq!(read, compiled.manifest);
+    assert_eq!(read.version(), compiled.version());
+    let read = Manifest::from_json(br#"[{"name":"a","Name":"b"},{"NAME":"c"}]"#).unwrap();
+    assert_eq!((read.0[0].name.as_str(), read.0[1].name.as_str()), ("a", "c"));
+}
+
+#[test]
+fn null_stands_for_the_zero_value_wherever_it_stands() {
+    let text = r#"[null, {"name": null, "services": [null, {"name": "web", "env": ["A", null],
+        "command": null, "resources": {"cpu": null, "storage": [null], "endpoints": [null],
+        "gpu": {"units": null, "attributes": [null]}},
+        "expose": [null, {"hosts": [null], "httpOptions": null, "port": null}],
+        "params": {"storage": [null], "tee": null, "permissions": {"read": [null]}},
+        "credentials": null}]}]"#;
+    let read = Manifest::from_json(text.as_bytes()).unwrap();
+    assert_eq!(read.0.len(), 2);
+    let services = read.0[1].services();
+    assert_eq!(services[0], sdl::manifest::Service::default());
+    assert_eq!(services[1].env, Some(vec!["A".to_owned(), String::new()]));
+    assert_eq!(services[1].exposes()[1].hosts, Some(vec![String::new()]));
+    assert_eq!(services[1].resources.volumes().len(), 1);
+    assert_eq!(services[1].resources.gpu.as_ref().unwrap().attributes.len(), 1);
+    assert_eq!(services[1].params.as_ref().unwrap().storage.as_ref().unwrap().len(), 1);
+    assert!(services[1].resources.cpu.is_none());
+}
+
+#[test]
+fn what_is_no_character_is_replaced() {
+    let image = |bytes: &[u8]| {
+        let text = [b"[{\"services\":[{\"image\":\"", bytes, b"\"}]}]"].concat();
+        Manifest::from_json(&text).unwrap().0[0].services()[0].image.clone()
+    };
+    assert_eq!(image(b"a\xff\xfeb"), "a\u{fffd}\u{fffd}b");
+    assert_eq!(image(br"a\ud800b"), "a\u{fffd}b");
+    assert_eq!(image(br"a\ud800\u0041"), "a\u{fffd}A");
+    assert_eq!(image(br"a\udc00\ud83d\ude00"), "a\u{fffd}\u{1f600}");
+    assert_eq!(image(br"a\\ud800"), r"a\ud800");
+    assert_eq!(image("é\\ud800ü".as_bytes()), "é\u{fffd}ü");
+}
+
+#[test]
 fn null_and_empty_lists_stay_apart() {
     let empty = changed("/0/services/0/command", json!([]));
     assert_ne!(empty.version(), sample().version());

@@ -67,7 +67,7 @@ fn manifest_service<'b>(
     if !names::is_service_name(name) {
         let hint = match name_like(name) {
             Some(near) => {
-                format!("did you mean `{near}`? It has to be changed wherever it is used")
+                format!("call it `{near}`, wherever it is named")
             }
             None => {
                 "use lower-case letters, digits and `-`, a letter first and no `-` last".to_owned()
@@ -162,7 +162,7 @@ fn env_name(env: &ast::Text<'_>, service: &str, sink: &mut Sink) {
         () if names::is_env_name(trimmed) => {
             format!("write `{trimmed}=…`, without spaces around the name")
         }
-        () if names::is_env_name(&upper) && has_equals => format!("did you mean `{upper}=…`?"),
+        () if names::is_env_name(&upper) && has_equals => format!("write `{upper}=…`"),
         () => "use letters, digits, `-`, `_` and `.`, no digit first".to_owned(),
     };
     let told =

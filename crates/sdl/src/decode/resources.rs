@@ -455,6 +455,16 @@ fn model_hint(model: &str, rest: &str) -> String {
         .collect();
     let plain = plain.trim_start_matches("nvidia").trim_start_matches("geforce");
     let plain = plain.trim_start_matches(['-', '_', '.']);
+    let known = crate::lint::gpu_models();
+    let with_prefix = format!("rtx{}", plain.replace(['-', '_'], ""));
+    let near = known
+        .iter()
+        .find(|it| **it == with_prefix)
+        .copied()
+        .or_else(|| suggest::nearest(plain, known.iter().copied()));
+    if let Some(near) = near {
+        return format!("did you mean `{near}`?");
+    }
     match plain.is_empty() {
         true => "use letters, digits, `-`, `_` and `.` in a model; `*` only alone".to_owned(),
         false => {
@@ -567,7 +577,7 @@ fn size_hint(text: &str, is_binary_only: bool) -> String {
             format!("did you mean `{number}{decimal}`, without the space?")
         }
         "" | "b" => format!(
-            "did you mean `{number}{binary}` (times {kibis}), or `{number}{decimal}` (times {thousands})?"
+            "did you mean `{number}{binary}` (times {kibis})? `{number}{decimal}` is times {thousands}"
         ),
         _ => general(),
     }

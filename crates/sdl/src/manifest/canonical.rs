@@ -32,7 +32,8 @@ pub fn value(document: &Value) -> Vec<u8> {
 /// bytes do not begin with a JSON value.
 #[must_use]
 pub fn document_version(bytes: &[u8]) -> Option<[u8; 32]> {
-    let document = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>().next()?.ok()?;
+    let bytes = super::read::readable(bytes);
+    let document = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>().next()?.ok()?;
     Some(Sha256::digest(value(&document)).into())
 }
 
