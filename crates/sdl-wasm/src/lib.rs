@@ -123,7 +123,7 @@ pub fn check(source: &[u8], options: &[u8]) -> String {
 #[must_use]
 pub fn format(source: &[u8], options: &[u8]) -> String {
     answer(options, |options| {
-        let formatted = sdl::text(source).and_then(|it| sdl::fmt::format(&it));
+        let formatted = sdl::source::text(source).and_then(|it| sdl::fmt::format(&it));
         Ok(match formatted {
             Ok(text) => json!({ "ok": true, "text": text }),
             Err(found) => refused(options, found),
@@ -164,7 +164,7 @@ fn check_bytes(
     options: &Options,
 ) -> Result<(Option<Compiled>, Diagnostics), String> {
     let check_options = options.for_check()?;
-    Ok(match sdl::text(source) {
+    Ok(match sdl::source::text(source) {
         Ok(text) => {
             let checked = sdl::check(&text, &check_options);
             (checked.compiled, checked.diagnostics)
