@@ -43,13 +43,18 @@ macro_rules! rules {
                 Self::ALL.iter().copied().find(|it| it.code() == code)
             }
 
-            /// The rules that a code or a family (`sdl::schema`, `sdl::schema::*`, `sdl::*`) names.
+            /// The rules that a code or a family (`sdl::schema`, `sdl::schema::*`, `sdl::*`) names; the prefix
+            /// `sdl::` may be left out.
             #[must_use]
             pub fn matching(pattern: &str) -> Vec<Rule> {
                 let family = pattern.strip_suffix("::*").unwrap_or(pattern);
                 let is_in = |it: &&Rule| {
-                    let rest = it.code().strip_prefix(family);
-                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+                    let code = it.code();
+                    let names = |code: &str| {
+                        let rest = code.strip_prefix(family);
+                        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+                    };
+                    names(code) || code.strip_prefix("sdl::").is_some_and(names)
                 };
                 Self::ALL.iter().filter(is_in).copied().collect()
             }
