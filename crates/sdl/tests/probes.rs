@@ -282,6 +282,23 @@ fn aliases_stand_for_keys_values_and_whole_sections() {
     assert_eq!(first(&gpu).1, "sdl: unsupported attribute (<<) for GPU resource");
 }
 
+/// As yaml.v3 does: it compares what keys mean, and a merged `5` is a text where the map has texts.
+#[test]
+fn merged_mappings_override_keys_that_are_no_texts() {
+    let value = |attributes: &str| {
+        let placement = format!("    dc:\n      attributes: {attributes}\n      pricing:");
+        let text = changed(&[("    dc:\n      pricing:", &placement)]);
+        accepted(&text).groups[0].requirements.attributes[0].value.clone()
+    };
+    assert_eq!(value("{k: x, <<: {k: y}}"), "x");
+    assert_eq!(value("{5: x, <<: {5: y}}"), "y");
+    assert_eq!(value("{true: x, <<: {true: y}}"), "y");
+    assert_eq!(value("{'5': x, <<: {5: y}}"), "x");
+    assert_eq!(value("{yes: x, <<: {yes: y}}"), "x");
+    assert_eq!(value("{<<: [{5: a}, {5: b}]}"), "a");
+    assert_eq!(value("{5: x, <<: [{5: a}, {5: b}]}"), "a");
+}
+
 #[test]
 fn unknown_keys_are_ignored_where_the_reference_ignores_them() {
     let deep = "{a: [1, {b: ~}], a: 2}";

@@ -20,7 +20,7 @@ use crate::suggest;
 use crate::version::Version;
 use crate::yaml::{Kind, NodeId, ScalarError, Tree};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many nodes may be visited through aliases, beyond a few times the size of the document.
 const SPARE_VISITS: usize = 100_000;
@@ -63,6 +63,32 @@ pub(crate) struct Decoder<'t, 's, 'k> {
 
 /// A key and its value.
 type Pair<'t> = (Text<'t>, NodeId);
+
+/// What a mapping holds while others are merged into it.
+struct Merge<'t> {
+    found: Vec<Pair<'t>>,
+    /// Where each name stands in `found`.
+    names: BTreeMap<Cow<'t, str>, usize>,
+    /// Names that the first merged mapping that has them overrides.
+    weak: BTreeSet<Cow<'t, str>>,
+}
+
+impl<'t> Merge<'t> {
+    fn add(&mut self, pair: Pair<'t>) {
+        match self.names.get(&pair.0.text) {
+            None => {
+                self.names.insert(pair.0.text.clone(), self.found.len());
+                self.found.push(pair);
+            }
+            Some(at) if self.weak.remove(&pair.0.text) => {
+                if let Some(slot) = self.found.get_mut(*at) {
+                    *slot = pair;
+                }
+            }
+            Some(_) => {}
+        }
+    }
+}
 
 impl<'t> Decoder<'t, '_, '_> {
     // Reports.
@@ -156,10 +182,25 @@ impl<'t> Decoder<'t, '_, '_> {
         let mut found = Vec::new();
         let mut merged = Vec::new();
         self.collect(id, what, &mut found, &mut merged)?;
-        for source in merged {
-            self.merge(source, &mut found);
+        if merged.is_empty() {
+            return Some(found);
         }
-        Some(found)
+        let names = found.iter().enumerate().map(|(at, it)| (it.0.text.clone(), at)).collect();
+        let mut merge = Merge { found, names, weak: self.weak_keys(id) };
+        for source in merged {
+            self.merge(source, &mut merge);
+        }
+        Some(merge.found)
+    }
+
+    /// Keys of a mapping that are no texts by themselves, like `80`. The reference compares what keys mean
+    /// when it merges, and so does not find these again among the texts.
+    fn weak_keys(&self, id: NodeId) -> BTreeSet<Cow<'t, str>> {
+        let tree = self.tree;
+        let Kind::Mapping(pairs) = &tree.get(id).kind else { return BTreeSet::new() };
+        let keys = pairs.iter().map(|it| tree.get(it.0));
+        let weak = keys.filter(|it| matches!(it.resolved_tag(), "!!bool" | "!!int" | "!!float"));
+        weak.map(|it| Cow::Borrowed(it.literal())).collect()
     }
 
     /// Reads the entries of one mapping and the values of its merge keys.
@@ -195,7 +236,7 @@ impl<'t> Decoder<'t, '_, '_> {
     }
 
     /// Adds the entries of a merge key's value; what is there already wins.
-    fn merge(&mut self, id: NodeId, found: &mut Vec<Pair<'t>>) {
+    fn merge(&mut self, id: NodeId, merge: &mut Merge<'t>) {
         let tree = self.tree;
         if !self.visit(id) {
             return;
@@ -208,12 +249,10 @@ impl<'t> Decoder<'t, '_, '_> {
                     return;
                 }
                 for pair in own {
-                    if !found.iter().any(|it| it.0.text == pair.0.text) {
-                        found.push(pair);
-                    }
+                    merge.add(pair);
                 }
                 for source in merged {
-                    self.merge(source, found);
+                    self.merge(source, merge);
                 }
             }
             // A list has to stand here itself; an alias of one does not merge.
@@ -222,7 +261,7 @@ impl<'t> Decoder<'t, '_, '_> {
                     && items.iter().all(|it| matches!(tree.get(*it).kind, Kind::Mapping(_))) =>
             {
                 for item in items {
-                    self.merge(*item, found);
+                    self.merge(*item, merge);
                 }
             }
             _ => {

@@ -158,24 +158,31 @@ impl<'t> Decoder<'t, '_, '_> {
     }
 }
 
-/// Whether a text can follow `http://` in a URL of the reference.
+/// Whether a text can follow `http://` in a request's URL as the reference reads it.
 fn is_url_host(text: &str) -> bool {
-    if text.chars().any(|it| it.is_control()) {
+    if text.bytes().any(|it| it.is_ascii_control()) {
         return false;
     }
-    // What follows the host belongs to the path; only its percent escapes must be whole.
-    let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+    // What follows the host belongs to the path and the query; the escapes of the path must be whole.
+    let end = text.find(['/', '?']).unwrap_or(text.len());
     let (authority, rest) = text.split_at(end);
-    if rest.starts_with('#') {
-        return false;
-    }
-    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let path = rest.split('?').next().unwrap_or_default();
     if !has_whole_escapes(path) {
         return false;
     }
-    let host = authority.rsplit_once('@').map_or(authority, |it| it.1);
-    let forbidden = |it: char| it.is_whitespace() || "\\^`{|}%".contains(it);
-    if host.contains(forbidden) {
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let is_user = |it: u8| it.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&it);
+    if !user.bytes().all(is_user) || !has_whole_escapes(user) {
+        return false;
+    }
+    let forbidden = |it: char| " \\^`{|}#".contains(it);
+    // Escapes in a host are for what is not ASCII, and for the percent sign.
+    let is_escape = |at: usize| match host.get(at + 1..at + 3) {
+        Some("25") => true,
+        Some(digits) => u8::from_str_radix(digits, 16).is_ok_and(|it| it >= 0x80),
+        None => false,
+    };
+    if host.contains(forbidden) || !host.match_indices('%').all(|it| is_escape(it.0)) {
         return false;
     }
     if let Some(inner) = host.strip_prefix('[') {
@@ -205,13 +212,30 @@ mod tests {
 
     #[test]
     fn hosts_are_what_a_url_takes() {
-        for good in
-            ["a.example", "A.example", "a:80", "[::1]", "[::1]:80", "a_b", "", "é.example", "a/b"]
-        {
+        for good in [
+            "a.example",
+            "A.example",
+            "a:80",
+            "[::1]",
+            "[::1]:80",
+            "a_b",
+            "",
+            "é.example",
+            "a/b",
+            "a%c3%a9",
+            "a%25",
+            "u:p@a",
+            "a/#b",
+            "a?b c",
+            "::",
+            "a\u{a0}b",
+        ] {
             assert!(is_url_host(good), "{good}");
         }
-        for bad in ["a b", "a\tb", "a:x", "[::1", "a%zz", "a^b", "a`b", "{a}", "a|b", "a\\b", "a#b"]
-        {
+        for bad in [
+            "a b", "a\tb", "a:x", "[::1", "a%zz", "a^b", "a`b", "{a}", "a|b", "a\\b", "a#b",
+            "a%41", "a b@c", "^@", "a/%", "a%2",
+        ] {
             assert!(!is_url_host(bad), "{bad}");
         }
     }

@@ -63,7 +63,6 @@ impl Node<'_> {
     }
 
     /// The tag that the reference resolves a plain scalar to; dates are texts here.
-    #[cfg(test)]
     pub(crate) fn resolved_tag(&self) -> &'static str {
         if self.is_merge_key() {
             return "!!merge";
