@@ -5,8 +5,17 @@
 //! come in [`Options`]. What comes out compiles: it is compiled before it is handed back.
 
 mod convert;
+mod emit;
+mod env;
 mod interpolate;
+mod keys;
+mod links;
+mod model;
+mod notes;
+mod ports;
+mod service;
 mod value;
+mod volumes;
 mod words;
 
 pub(crate) use words::{name as service_name, split as split_words};
