@@ -40,8 +40,8 @@ pub struct Args {
     /// Files, folders (their *.yaml and *.yml that look like SDL), or `-` for standard input
     #[arg(value_name = "PATH", default_value = ".")]
     pub paths: Vec<PathBuf>,
-    /// How to report
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human)]
+    /// How to report: human (excerpts, on stderr), short (one line each), json, sarif, github
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human, hide_possible_values = true)]
     pub format: Format,
     /// Let warnings fail, too
     #[arg(long)]

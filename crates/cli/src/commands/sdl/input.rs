@@ -168,15 +168,26 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
 fn looks_like_sdl(bytes: &[u8]) -> bool {
     const SECTIONS: [&[u8]; 3] = [b"services", b"profiles", b"deployment"];
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // A whole document may be indented.
+    let mut top = None;
     let mut said = [false; SECTIONS.len()];
     for line in bytes.split(|it| matches!(it, b'\n' | b'\r')) {
-        let line = line.strip_prefix(b"{").unwrap_or(line);
-        let quoted = line.strip_prefix(b"\"").or_else(|| line.strip_prefix(b"'"));
-        let line = quoted.unwrap_or(line);
+        let text = line.trim_ascii_start();
+        if text.is_empty() || text.starts_with(b"#") || line.starts_with(b"---") {
+            continue;
+        }
+        let indent = line.len() - text.len();
+        if indent != *top.get_or_insert(indent) {
+            continue;
+        }
+        let text = text.strip_prefix(b"{").unwrap_or(text);
+        let quoted = text.strip_prefix(b"\"").or_else(|| text.strip_prefix(b"'"));
         for (section, said) in SECTIONS.iter().zip(&mut said) {
-            let rest = line.strip_prefix(*section);
-            let rest =
-                rest.map(|it| if quoted.is_some() { it.get(1..).unwrap_or_default() } else { it });
+            let rest = quoted.unwrap_or(text).strip_prefix(*section);
+            let rest = match quoted {
+                Some(_) => rest.and_then(|it| it.get(1..)),
+                None => rest,
+            };
             *said |= rest.is_some_and(|it| it.trim_ascii_start().starts_with(b":"));
         }
     }
@@ -211,6 +222,9 @@ mod tests {
         assert!(looks_like_sdl(b"version: '2.0'\nservices:\n  a: {}\nprofiles:\n"));
         assert!(looks_like_sdl(b"\xef\xbb\xbfservices :\r\n\r\ndeployment:\r\n"));
         assert!(looks_like_sdl(b"{\"services\": {},\n\"deployment\": {}}"));
+        assert!(looks_like_sdl(
+            b"---\n# x\n  version: x\n  services:\r\n    a: 1\n  deployment:\n"
+        ));
         assert!(!looks_like_sdl(b"services:\n  a:\n    deployment: x\n    profiles: [x]\n"));
         assert!(!looks_like_sdl(b"apiVersion: v1\nkind: Deployment\n"));
         assert!(!looks_like_sdl(b"servicesx:\nprofiles-x:\ndeployments:\n"));

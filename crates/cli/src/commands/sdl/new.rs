@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{
     input::{self, STDIN},
-    values,
+    report, values,
 };
 use crate::{
     failure::{Failure, INTERRUPTED, Result},
@@ -119,6 +119,8 @@ pub fn run(printer: &Printer, args: &Args) -> Result {
     let mut answers = answers(args);
     let asks = printer.can_ask() && !args.yes;
     if asks {
+        // What was typed as a flag is checked before anything is asked.
+        Template::from_answers(&answers).map_err(unusable)?;
         interview(printer, &mut answers)?;
     } else if !answers.contains_key(IMAGE) {
         return Err(Failure::input("which image? Nobody can be asked")
@@ -197,16 +199,31 @@ fn interview(printer: &Printer, answers: &mut Answers) -> Result {
 }
 
 fn ask(printer: &Printer, question: &Question) -> Option<String> {
-    if !question.help.is_empty() {
-        printer.hint(&question.help);
-    }
+    printer.note("");
     if question.choices.is_empty() {
+        explain(printer, question);
         return printer.ask(&question.prompt, &question.default, |it| question.check(it));
     }
-    let items: Vec<String> = question.choices.iter().map(|it| (*it).to_owned()).collect();
-    let default = items.iter().position(|it| *it == question.default).unwrap_or_default();
-    let at = printer.choose(&question.prompt, &items, default)?;
-    items.into_iter().nth(at)
+    // Named sizes say what they are where they are chosen.
+    let sizes = template::sizes();
+    let is_size = question.choices.iter().all(|it| sizes.iter().any(|(name, _)| name == it));
+    let item = |choice: &str| match sizes.iter().find(|(name, _)| is_size && *name == choice) {
+        Some((name, what)) => format!("{name:8} {what}"),
+        None => choice.to_owned(),
+    };
+    if !is_size {
+        explain(printer, question);
+    }
+    let items: Vec<String> = question.choices.iter().map(|it| item(it)).collect();
+    let default = question.choices.iter().position(|it| *it == question.default);
+    let at = printer.choose(&question.prompt, &items, default.unwrap_or_default())?;
+    question.choices.get(at).map(|it| (*it).to_owned())
+}
+
+fn explain(printer: &Printer, question: &Question) {
+    for line in report::wrap(&question.help, printer.width()) {
+        printer.hint(&line);
+    }
 }
 
 fn unusable(problems: Vec<Problem>) -> Failure {

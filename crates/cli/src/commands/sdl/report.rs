@@ -88,6 +88,21 @@ pub(crate) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Lines of at most so many columns; a longer word has a line of its own.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// The commands that GitHub Actions turns into annotations of a pull request.
 pub(crate) fn github(name: &str, diagnostics: &Diagnostics) -> String {
     let mut out = String::new();
@@ -147,6 +162,13 @@ mod tests {
         assert_eq!(count(1, 0), "1 error");
         assert_eq!(count(2, 1), "2 errors and 1 warning");
         assert_eq!(count(0, 2), "2 warnings");
+    }
+
+    #[test]
+    fn words_are_wrapped_and_long_ones_stand_alone() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a verylongword b", 5), ["a", "verylongword", "b"]);
+        assert!(wrap("", 5).is_empty());
     }
 
     #[test]

@@ -3,11 +3,14 @@
 use sdl::{Rule, Severity};
 use serde_json::{Value, json};
 
-use super::values::{self, RuleCodes, Rules};
-use crate::{
-    failure::Result,
-    printer::{Column, Printer},
+use super::{
+    report::wrap,
+    values::{self, RuleCodes, Rules},
 };
+use crate::{failure::Result, printer::Printer};
+
+/// Fewer columns than this beside the codes are no place for sentences.
+const LEAST_COLUMNS: usize = 30;
 
 /// Arguments.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,12 +56,36 @@ fn json(rule: Rule) -> Value {
 
 fn all(printer: &Printer, rules: &[Rule]) {
     printer.json(&rules.iter().map(|it| json(*it)).collect::<Vec<_>>());
-    let rows: Vec<_> = rules
-        .iter()
-        .map(|it| vec![it.code().to_owned(), severity(*it).to_owned(), it.summary().to_owned()])
-        .collect();
-    printer
-        .table(&[Column::Text("code"), Column::Text("severity"), Column::Text("summary")], &rows);
+    for (severity, title) in [(Severity::Error, "Errors"), (Severity::Warning, "Warnings")] {
+        let of: Vec<Rule> = rules.iter().copied().filter(|it| it.severity() == severity).collect();
+        let Some(longest) = of.iter().map(|it| values::short(*it).len()).max() else { continue };
+        printer.heading(title);
+        for rule in of {
+            list(printer, rule, longest);
+        }
+        printer.line("");
+    }
+    if printer.is_terminal() {
+        printer.note("What is behind one: haggle sdl rules CODE");
+    }
+}
+
+/// The code and, beside it or below it, what is wrong.
+fn list(printer: &Printer, rule: Rule, longest: usize) {
+    let width = printer.width();
+    let beside = longest + 4;
+    let code = values::short(rule);
+    if width < beside + LEAST_COLUMNS {
+        printer.line(format!("  {code}"));
+        for line in wrap(rule.summary(), width.saturating_sub(6)) {
+            printer.line(format!("      {line}"));
+        }
+        return;
+    }
+    for (at, line) in wrap(rule.summary(), width - beside).into_iter().enumerate() {
+        let code = if at == 0 { code } else { "" };
+        printer.line(format!("  {code:longest$}  {line}"));
+    }
 }
 
 fn one(printer: &Printer, rule: Rule) {
@@ -66,8 +93,9 @@ fn one(printer: &Printer, rule: Rule) {
     printer.heading(&format!("{} ({})", rule.code(), severity(rule)));
     let page = rule.page();
     printer.line("");
-    printer.line(rule.summary());
-    printer.line(page.why);
+    for text in std::iter::once(rule.summary()).chain(page.why.lines()) {
+        wrap(text, printer.width()).iter().for_each(|it| printer.line(it));
+    }
     for (title, text) in [("Wrong:", &page.wrong.excerpt), ("Right:", &page.right.excerpt)] {
         printer.line("");
         printer.heading(title);

@@ -48,13 +48,12 @@ pub(crate) fn short(rule: Rule) -> &'static str {
 
 fn rules(text: &str) -> Result<Rules, String> {
     let text = text.trim();
-    let full = if text.starts_with(PREFIX) { text.to_owned() } else { format!("{PREFIX}{text}") };
-    let found = Rule::matching(&full);
+    let found = Rule::matching(text);
     if !found.is_empty() {
         return Ok(Rules(found));
     }
     let words = Rule::ALL.iter().map(|it| short(*it));
-    let typed = full.strip_prefix(PREFIX).unwrap_or(text);
+    let typed = text.strip_prefix(PREFIX).unwrap_or(text);
     // Who remembers one half of a code gets the other.
     let half = Rule::ALL.iter().map(|it| short(*it));
     let half = half.filter(|it| it.split("::").any(|it| it == typed)).next();
@@ -80,7 +79,8 @@ pub(crate) fn budget(text: &str) -> Result<Budget, String> {
 /// A budget in whole dollars, as decimal text.
 pub(crate) fn whole(budget: Budget) -> String {
     let micro = budget.micro_usd_per_month;
-    format!("{}.{:06}", micro / MICRO, micro % MICRO)
+    let text = format!("{}.{:06}", micro / MICRO, micro % MICRO);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Dollars for one AKT.
@@ -127,6 +127,13 @@ mod tests {
         for wrong in ["", "0", "-1", "1.0000001", "1,5", "x", "."] {
             assert!(micro(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn budgets_are_written_short() {
+        let written = |text: &str| budget(text).map(whole);
+        assert_eq!(written("40 usd/month"), Ok("40".to_owned()));
+        assert_eq!(written("12.50"), Ok("12.5".to_owned()));
     }
 
     #[test]
