@@ -252,7 +252,8 @@ impl<'t> Decoder<'t, '_, '_> {
                     self.report(Diagnostic::new(Rule::TooManyVolumes, span, message).hint(
                         format!("use at most {MOST_VOLUMES}; most providers refuse more than 4"),
                     ));
-                    return vec![Volume { span, ..Volume::default() }];
+                    let size = At { value: 1 << 30, span };
+                    return vec![Volume { span, size, ..Volume::default() }];
                 }
                 let mut volumes: Vec<Volume<'t>> = Vec::with_capacity(items.len());
                 for item in items {
@@ -489,7 +490,10 @@ fn quantity_error(what: &str, text: &str, span: Span, error: &QuantityError) -> 
         }
         _ if text.is_empty() => format!("{what} is empty"),
         _ => match unit_of(text) {
-            Some((_, unit)) if !unit.is_empty() => {
+            Some((number, unit)) if number.len() + unit.len() < text.len() => {
+                format!("{what} has a space in it: `{text}`")
+            }
+            Some((_, unit)) if !unit.is_empty() && !what.contains("GPUs") => {
                 format!("{what} has a unit that does not exist: `{unit}`")
             }
             _ => format!("{what} cannot be read: `{text}`"),
@@ -534,7 +538,10 @@ fn count_hint(text: &str) -> String {
     let is_whole = text.split_once('.').is_some_and(|it| it.1.bytes().all(|it| it == b'0'));
     match is_whole && quantity::uint(whole).is_ok() {
         true => format!("GPUs come whole: write `{whole}`"),
-        false => "write a whole number like `1`".to_owned(),
+        false => match unit_of(text) {
+            Some((number, _)) if quantity::uint(number).is_ok() => format!("write `{number}`"),
+            _ => "write a whole number like `1`".to_owned(),
+        },
     }
 }
 
