@@ -206,7 +206,7 @@ rules! {
     OverBudget "sdl::pricing::budget" Warning;
     /// A price is many times what such resources cost anywhere.
     Overpriced "sdl::pricing::far-too-high" Warning;
-    /// A price is in a denomination in which the network does not open deployments.
+    /// A price is in a denomination in which the reference network opens no deployments.
     UnusualDenom "sdl::pricing::unusual-denom" Warning;
     /// A price is for a profile that does not exist.
     UnusedPrice "sdl::pricing::unused" Warning;

@@ -376,3 +376,48 @@ fn the_warnings_are_no_noise() {
         assert!(found * 3 <= files.len(), "{code}: {found} of {}", files.len());
     }
 }
+
+// Hostile files.
+
+/// Files in which a lint that compares everything with everything would take hours.
+#[test]
+fn large_files_cost_no_more_than_they_should() {
+    let many =
+        |count: usize, each: &dyn Fn(usize) -> String| -> String { (0..count).map(each).collect() };
+    let services = many(3000, &|it| format!("  s{it}: {{image: a}}\n"));
+    let profiles = many(3000, &|it| {
+        format!(
+            "    p{it}: {{resources: {{cpu: {{units: 1}}, memory: {{size: 1G}}, storage: {{size: 1Gi}}, gpu: {{units: 1, attributes: {{vendor: {{nvidia: }}}}}}}}}}\n"
+        )
+    });
+    let prices = many(3000, &|it| format!("        p{it}: {{denom: uact, amount: 1}}\n"));
+    let deployed = many(3000, &|it| format!("  s{it}: {{cloud: {{profile: p{it}, count: 0}}}}\n"));
+    let wide = rules::BASE
+        .replace("services:\n", &format!("services:\n{services}"))
+        .replace("  compute:\n", &format!("  compute:\n{profiles}"))
+        .replace("          amount: 100\n", &format!("          amount: 100\n{prices}"))
+        .replace("deployment:\n", &format!("deployment:\n{deployed}"));
+    let exposes = with(
+        "      - port: 80\n",
+        &format!("{}      - port: 80\n", "      - port: 1\n".repeat(30_000)),
+    );
+    let strays = many(20_000, &|it| format!("        wbe{it}: {{denom: uact, amount: 1}}\n"));
+    let strays = with("          amount: 100\n", &format!("          amount: 100\n{strays}"));
+    let comments = format!("{}{}", "# haggle: allow sdl\n".repeat(40_000), rules::BASE);
+    let codes = format!("# haggle: allow {}\n{}", "sdl,".repeat(200_000), rules::BASE);
+    let below = rules::BASE
+        .replace("services:\n", &format!("services:\n{}", "  # haggle: alow\n".repeat(40_000)));
+    for (name, source) in [
+        ("wide", wide),
+        ("exposes", exposes),
+        ("strays", strays),
+        ("comments", comments),
+        ("codes", codes),
+        ("below", below),
+    ] {
+        let list = check(&source);
+        assert!(list.first_error().is_none(), "{name}: {}", list.first_error().unwrap().message);
+        assert!(list.len() <= 200, "{name}");
+        assert!(!list.is_empty() || matches!(name, "codes" | "comments"), "{name}");
+    }
+}

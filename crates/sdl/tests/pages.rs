@@ -84,5 +84,6 @@ fn codes_lead_to_their_rules_and_families_to_theirs() {
     assert_eq!(Rule::matching("sdl::image::*"), Rule::matching("sdl::image"));
     assert_eq!(Rule::matching("sdl::*").len(), Rule::ALL.len());
     assert!(Rule::matching("sdl::ima").is_empty());
+    assert_eq!(Rule::matching("image::latest"), [Rule::ImageTag]);
     assert!(Rule::matching("").is_empty());
 }

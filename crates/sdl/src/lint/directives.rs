@@ -32,8 +32,14 @@ impl Directives {
 
 const WORD: &str = "haggle:";
 
-/// More such comments than any file needs.
-const MOST: usize = 1000;
+/// How much of the file is read for all comments together, bytes; what a comment holds for may be long.
+const MOST_READ: usize = 16 << 20;
+
+/// More codes than one comment names.
+const MOST_CODES: usize = 32;
+
+/// More than any file silences.
+const MOST_ALLOWED: usize = 4096;
 
 pub(super) fn read(cx: &Cx<'_, '_, '_>, sink: &mut Sink) -> Directives {
     let mut found = Directives::default();
@@ -41,14 +47,31 @@ pub(super) fn read(cx: &Cx<'_, '_, '_>, sink: &mut Sink) -> Directives {
         return found;
     }
     let scalars = scalars(cx.tree);
-    for (at, _) in cx.source.match_indices(WORD).take(MOST) {
+    let mut left = MOST_READ;
+    for (at, _) in cx.source.match_indices(WORD) {
         let Some(hash) = comment_start(cx.source, at) else { continue };
-        if scalars.iter().any(|it| it.contains(&hash)) {
+        // Scalars follow each other, so the last one that begins before is the one.
+        let before = scalars.partition_point(|it| it.start <= hash);
+        if before.checked_sub(1).and_then(|it| scalars.get(it)).is_some_and(|it| it.end > hash) {
             continue;
         }
         let rest = cx.source.get(at + WORD.len()..).unwrap_or_default();
         let line = rest.split(['\n', '\r']).next().unwrap_or_default();
-        read_one(cx, hash, at + WORD.len(), line, &mut found, sink);
+        let scope = scope(cx.source, hash);
+        let read = scope.len().min(cx.source.len()) + line.len() * 64;
+        let is_enough = found.allowed.len() > MOST_ALLOWED;
+        let Some(rest) = left.checked_sub(read).filter(|_| !is_enough) else {
+            let here = Span::new(hash, at + WORD.len());
+            let message =
+                "there are too many comments to the compiler; those from here on are not read";
+            sink.push(
+                Diagnostic::new(Rule::Directive, here, message)
+                    .hint("silence a whole file at its top, or a family like `sdl::secret`"),
+            );
+            break;
+        };
+        left = rest;
+        read_one(at + WORD.len(), line, scope, &mut found, sink);
     }
     found
 }
@@ -62,10 +85,9 @@ fn comment_start(source: &str, at: usize) -> Option<usize> {
 }
 
 fn read_one(
-    cx: &Cx<'_, '_, '_>,
-    hash: usize,
     start: usize,
     line: &str,
+    scope: Range<usize>,
     found: &mut Directives,
     sink: &mut Sink,
 ) {
@@ -87,8 +109,7 @@ fn read_one(
         "allow" => {
             // What follows a dash is the reason.
             let codes = rest.split(" -").next().unwrap_or_default();
-            let codes = codes.split([',', ' ', '\t']).filter(|it| !it.is_empty());
-            let scope = scope(cx.source, hash);
+            let codes = codes.split([',', ' ', '\t']).filter(|it| !it.is_empty()).take(MOST_CODES);
             let mut is_empty = true;
             for code in codes {
                 is_empty = false;

@@ -20,8 +20,8 @@ mod schema;
 mod secrets;
 mod unused;
 
-pub(crate) use resources::gpu_models;
 pub use options::{Budget, BudgetError, CheckOptions};
+pub(crate) use resources::gpu_models;
 
 use crate::ast::{Entry, File, Service};
 use crate::build::Pair;

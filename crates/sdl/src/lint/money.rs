@@ -1,6 +1,7 @@
 //! What the prices come to: budgets, denominations, and amounts that nobody would pay.
 //!
-//! One `uact` is a millionth of a dollar (spec `chain.md` 2.3); a `uakt` is worth what the caller says.
+//! One `uact` is a millionth of a dollar (spec `chain.md` 2.3), and so is one `uusdc`, which other networks take;
+//! a `uakt` is worth what the caller says.
 
 use super::{Budget, Cx, is_there};
 use crate::ast::Resources;
@@ -21,7 +22,7 @@ const FAR_TOO_HIGH: u128 = 1_000;
 /// Millionths of a dollar per month, for a price per block. `None`: nobody said what the coin is worth.
 fn micro_usd_per_month(price: Price, denom: &str, cx: &Cx<'_, '_, '_>) -> Option<u128> {
     let micro_usd_per_coin = match denom {
-        "uact" => 1_000_000,
+        "uact" | "uusdc" => 1_000_000,
         "uakt" => u128::from(cx.options.akt_price_micro_usd?),
         _ => return None,
     };
@@ -113,7 +114,7 @@ fn unusual_denom(denom: &str, span: Span, sink: &mut Sink) {
     if denom == "uact" || !is_there(span) {
         return;
     }
-    let message = format!("the network opens no deployment that is priced in `{denom}`");
+    let message = format!("the reference network opens no deployment that is priced in `{denom}`");
     let hint = match denom {
         "uakt" => {
             "write `uact`, a millionth of a dollar; AKT is burnt for it when the deposit is paid"
@@ -154,7 +155,7 @@ fn overpriced(
 /// The price per block, in millionths, that comes to so much a month; rounded down to two digits.
 fn price_micro(micro_usd_per_month: u128, denom: &str, cx: &Cx<'_, '_, '_>) -> Option<u128> {
     let micro_usd_per_coin = match denom {
-        "uact" => 1_000_000,
+        "uact" | "uusdc" => 1_000_000,
         "uakt" => u128::from(cx.options.akt_price_micro_usd?).max(1),
         _ => return None,
     };

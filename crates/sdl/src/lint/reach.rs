@@ -79,7 +79,8 @@ fn targets(
             true => "write `to:` with `- global: true` below it, or remove the entry".to_owned(),
             false => "write `to:` with `- global: true` or `- service: <name>` below it".to_owned(),
         };
-        let mut others = service.expose.iter().filter(|it| it.port.value == port);
+        // The first few tell; a hostile file has thousands.
+        let mut others = service.expose.iter().take(64).filter(|it| it.port.value == port);
         let message = match others.any(|it| it.to.iter().any(reaches)) {
             true => format!("this entry names nobody in `to`, so it opens port {port} to nobody"),
             false => {
@@ -88,7 +89,7 @@ fn targets(
         };
         sink.push(Diagnostic::new(Rule::ReachesNobody, expose.port.span, message).hint(hint));
     }
-    let Some(own) = cx.file.deployment.get(name) else { return };
+    let Some(own) = cx.file.deployment.get(name).filter(|it| it.value.len() <= 64) else { return };
     for to in expose.to.iter().filter(|it| !it.service.is_empty() && !it.global) {
         let Some(theirs) = cx.file.deployment.get(&to.service.text) else { continue };
         if theirs.value.is_empty() || own.value.keys().any(|it| theirs.value.contains_key(it)) {

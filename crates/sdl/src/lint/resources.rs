@@ -3,49 +3,57 @@
 use super::images::ImageRef;
 use super::{Cx, is_there};
 use crate::ast::{Gpu, Resources, Service};
+use crate::build::Pair;
 use crate::diagnostics::{Diagnostic, Sink, Span};
 use crate::rules::Rule;
 use crate::suggest;
 use crate::yaml::Kind;
+use std::collections::BTreeMap;
+
+/// How many places are looked up in the tree; beyond, a warning points at the number of GPUs.
+const MOST_LOOKUPS: usize = 64;
 
 pub(super) fn check(cx: &Cx<'_, '_, '_>, sink: &mut Sink) {
-    for (name, entry) in &cx.file.compute.entries {
-        let Some(resources) = &entry.value.resources else { continue };
-        let mut users = cx.pairs.iter().filter(|it| it.deployed.profile.text == *name).peekable();
-        if users.peek().is_none() {
-            continue;
-        }
+    let mut users: BTreeMap<&str, Vec<&Pair<'_, '_>>> = BTreeMap::new();
+    for pair in cx.pairs {
+        users.entry(pair.deployed.profile.text.as_ref()).or_default().push(pair);
+    }
+    let mut lookups = MOST_LOOKUPS;
+    for (name, users) in users {
+        let Some(resources) = users.first().and_then(|it| it.resources()) else { continue };
         memory(cx, resources, sink);
         if let Some(gpu) = resources.gpu.as_ref().filter(|it| it.units.value > 0) {
-            gpus(cx, name, gpu, sink);
+            gpus(cx, name, gpu, &mut lookups, sink);
         }
-        for volume in resources.storage.iter().filter(|it| it.attribute("class").is_some()) {
-            let is_mounted = cx.pairs.iter().any(|it| {
-                let params = it.service.and_then(|it| it.value.params.as_ref());
-                it.deployed.profile.text == *name
-                    && params.is_some_and(|it| it.storage.contains_key(volume.name.as_ref()))
-            });
-            if !is_mounted {
-                let message = format!(
-                    "no service mounts the {} volume `{}`, yet it is paid for",
-                    if volume.is_persistent() { "persistent" } else { "in-memory" },
-                    volume.name
-                );
-                let span = match is_there(volume.size.span) {
-                    true => volume.size.span,
-                    false => volume.span,
-                };
-                sink.push(Diagnostic::new(Rule::UnmountedVolume, span, message).hint(format!(
-                    "write `params: {{storage: {{{}: {{mount: /data}}}}}}` in the service, or remove the volume",
-                    volume.name
-                )));
-            }
-        }
+        unmounted(resources, &users, sink);
     }
     for pair in cx.pairs {
         let (Some(service), Some(resources)) = (pair.service, pair.resources()) else { continue };
         read_only(&service.value, resources, sink);
         database(pair.service_name, &service.value, resources, sink);
+    }
+}
+
+/// Volumes that cost extra and that no service mounts.
+fn unmounted(resources: &Resources<'_>, users: &[&Pair<'_, '_>], sink: &mut Sink) {
+    for volume in resources.storage.iter().filter(|it| it.attribute("class").is_some()) {
+        let is_mounted = users.iter().any(|it| {
+            let params = it.service.and_then(|it| it.value.params.as_ref());
+            params.is_some_and(|it| it.storage.contains_key(volume.name.as_ref()))
+        });
+        if is_mounted {
+            continue;
+        }
+        let message = format!(
+            "no service mounts the {} volume `{}`, yet it is paid for",
+            if volume.is_persistent() { "persistent" } else { "in-memory" },
+            volume.name
+        );
+        let span = if is_there(volume.size.span) { volume.size.span } else { volume.span };
+        sink.push(Diagnostic::new(Rule::UnmountedVolume, span, message).hint(format!(
+            "write `params: {{storage: {{{}: {{mount: /data}}}}}}` in the service, or remove the volume",
+            volume.name
+        )));
     }
 }
 
@@ -208,13 +216,17 @@ const SIZES: [(&str, &str, &str); 7] = [
     ("gtx1060", "3Gi", "6Gi"),
 ];
 
-fn gpus(cx: &Cx<'_, '_, '_>, profile: &str, gpu: &Gpu, sink: &mut Sink) {
+fn gpus(cx: &Cx<'_, '_, '_>, profile: &str, gpu: &Gpu, lookups: &mut usize, sink: &mut Sink) {
     for attribute in &gpu.attributes {
         let Some(rest) = attribute.key.strip_prefix("vendor/nvidia/model/") else { continue };
         let mut parts = rest.split('/');
         let model = parts.next().unwrap_or_default();
         let has_ram = parts.next() == Some("ram");
-        let span = || model_span(cx, profile, model).unwrap_or(gpu.units.span);
+        let mut span = || {
+            *lookups = lookups.checked_sub(1)?;
+            model_span(cx, profile, model)
+        };
+        let mut span = || span().unwrap_or(gpu.units.span);
         if model == "*" {
             let message = "any NVIDIA GPU will do, so the price must allow for the dearest";
             sink.push(

@@ -174,7 +174,8 @@ static PLACEMENT: Shape = Shape::Keys(&[
 ]);
 
 static DEPLOYED: Shape = Shape::Keys(&[
-    wanted("profile", Shape::Text), // A count of 0 has a rule of its own, and a missing one is 0.
+    wanted("profile", Shape::Text),
+    // A count of 0 has a rule of its own, and a missing one is 0.
     optional("count", Shape::Free),
 ]);
 

@@ -34,6 +34,8 @@ pub(super) fn check(cx: &Cx<'_, '_, '_>, sink: &mut Sink) {
             sink.push(found);
         }
     }
+    // Suggestions cost time, and nobody reads more of them.
+    let mut suggestions = 16_usize;
     for (name, entry) in &file.placement.entries {
         if !placements.contains(name.as_ref()) {
             let message = format!("nothing is deployed to the placement `{name}`");
@@ -45,7 +47,8 @@ pub(super) fn check(cx: &Cx<'_, '_, '_>, sink: &mut Sink) {
         for (profile, price) in &entry.value.pricing {
             if file.compute.get(profile).is_none() {
                 let message = format!("this price is for `{profile}`, which is no compute profile");
-                let known = file.compute.names().take(64);
+                suggestions = suggestions.saturating_sub(1);
+                let known = file.compute.names().take(if suggestions > 0 { 64 } else { 0 });
                 let hint = match crate::suggest::nearest(profile, known) {
                     Some(near) if !entry.value.pricing.contains_key(near) => {
                         format!("did you mean `{near}`?")
