@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+mod compose;
 mod diff;
 mod explain;
 mod snapshot;
