@@ -2,6 +2,7 @@
 //!
 //! `decode` makes it, `build` and `check` read it. Nothing here knows YAML.
 
+use crate::check::Misspelt;
 use crate::diagnostics::Span;
 use crate::quantity::Price;
 use crate::resources::Attribute;
@@ -94,6 +95,8 @@ pub(crate) struct File<'t> {
     /// Where a missing section would be reported.
     pub(crate) span: Span,
     pub(crate) deployment_span: Option<Span>,
+    /// Keys that stand where others were probably meant.
+    pub(crate) misspelt: Vec<Misspelt>,
     /// Passwords of registries, which no report shows.
     pub(crate) secrets: Vec<Span>,
 }

@@ -6,9 +6,11 @@
 
 mod groups;
 mod manifest;
+mod repair;
 
 pub(crate) use groups::groups;
 pub(crate) use manifest::{host_hint, manifest};
+pub(crate) use repair::{Misspelt, repair};
 
 use crate::Language;
 use crate::ast;

@@ -198,7 +198,7 @@ fn compile_into(
             return None;
         }
     };
-    let (language, file) = decode::decode(&tree, sink)?;
+    let (language, file) = decode::decode(&tree, false, sink)?;
     secrets.clone_from(&file.secrets);
     let pairs = build::pairs(&file);
     let built = build::build(&file, &pairs, language, sink);
@@ -206,6 +206,9 @@ fn compile_into(
     check::groups(&file, &pairs, &built, sink);
     check::manifest(&built, sink);
     let has_errors = sink.has_errors();
+    if has_errors && !file.misspelt.is_empty() {
+        check::repair(sink, repaired(&tree), &file.misspelt);
+    }
     lint::run(
         &lint::Cx { source, tree: &tree, file: &file, pairs: &pairs, options },
         sink,
@@ -224,4 +227,17 @@ fn compile_into(
         warnings: Diagnostics::new("", Vec::new()),
         specs,
     })
+}
+
+/// What would be wrong with a file if its misspelt keys were spelt right.
+fn repaired(tree: &yaml::Tree<'_>) -> Vec<Diagnostic> {
+    let mut sink = Sink::default();
+    if let Some((language, file)) = decode::decode(tree, true, &mut sink) {
+        let pairs = build::pairs(&file);
+        let built = build::build(&file, &pairs, language, &mut sink);
+        check::semantics(&file, &pairs, language, &mut sink);
+        check::groups(&file, &pairs, &built, &mut sink);
+        check::manifest(&built, &mut sink);
+    }
+    sink.into_list()
 }

@@ -310,7 +310,10 @@ fn milli(value: u64) -> String {
 /// Bytes with the largest binary suffix, and up to two digits after the point.
 fn binary(bytes: u64) -> String {
     const SUFFIXES: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    let steps = bytes.checked_ilog2().unwrap_or(0) / 10;
+    if bytes < 1024 {
+        return if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") };
+    }
+    let steps = bytes.ilog2() / 10;
     let suffix = usize::try_from(steps).ok().and_then(|it| SUFFIXES.get(it)).unwrap_or(&"");
     let unit = 1_u128 << (10 * steps);
     let hundredths = u128::from(bytes) * 100 / unit;

@@ -254,6 +254,14 @@ pub(super) fn unknown_key(name: &str, what: &str, known: &[&'static str]) -> Str
     }
 }
 
+/// The key of a place that another one was probably meant to be.
+pub(super) fn meant(name: &str, what: &str, known: &[&'static str]) -> Option<&'static str> {
+    let hint = unknown_key(name, what, known);
+    let rest = hint.strip_prefix("did you mean `").or_else(|| hint.strip_prefix("write `"))?;
+    let word = rest.split('`').next()?;
+    known.iter().copied().find(|it| *it == word)
+}
+
 /// Where the language has a key of this name.
 fn elsewhere(name: &str) -> Option<String> {
     let path = language::keys()

@@ -14,6 +14,7 @@ mod services;
 
 use crate::Language;
 use crate::ast::{At, Deployed, Endpoint, Entry, File, Named, Reclamation, Section, Text};
+use crate::check::Misspelt;
 use crate::diagnostics::{Diagnostic, Sink, Span};
 use crate::rules::{Rule, Severity};
 use crate::suggest;
@@ -29,7 +30,13 @@ const SPARE_VISITS: usize = 100_000;
 const MOST_TEXT_BYTES: usize = 16 << 20;
 
 /// Reads `version` and everything else. `None` if the file has no usable version.
-pub(crate) fn decode<'t>(tree: &'t Tree<'_>, sink: &mut Sink) -> Option<(Language, File<'t>)> {
+///
+/// With `is_repairing`, misspelt keys are read as what they were probably meant to be.
+pub(crate) fn decode<'t>(
+    tree: &'t Tree<'_>,
+    is_repairing: bool,
+    sink: &mut Sink,
+) -> Option<(Language, File<'t>)> {
     let Some(root) = tree.root().filter(|it| !tree.get(*it).is_null()) else {
         let missing = Diagnostic::new(Rule::Empty, Span::default(), "the file holds nothing")
             .hint("begin with `version: \"2.0\"`")
@@ -44,11 +51,14 @@ pub(crate) fn decode<'t>(tree: &'t Tree<'_>, sink: &mut Sink) -> Option<(Languag
         visits,
         text_bytes: MOST_TEXT_BYTES,
         is_spent: false,
+        is_repairing,
+        misspelt: Vec::new(),
         secrets: Vec::new(),
     };
     let language = decoder.version(root)?;
     let file = decoder.file(root);
-    Some((language, File { secrets: decoder.secrets, ..file }))
+    let Decoder { misspelt, secrets, .. } = decoder;
+    Some((language, File { misspelt, secrets, ..file }))
 }
 
 pub(crate) struct Decoder<'t, 's, 'k> {
@@ -57,9 +67,14 @@ pub(crate) struct Decoder<'t, 's, 'k> {
     visits: usize,
     text_bytes: usize,
     is_spent: bool,
+    is_repairing: bool,
+    misspelt: Vec<Misspelt>,
     /// Places that no report shows.
     secrets: Vec<Span>,
 }
+
+/// How many misspelt keys are told together with what follows from them.
+const MOST_MISSPELT: usize = 50;
 
 /// A key and its value.
 type Pair<'t> = (Text<'t>, NodeId);
@@ -323,11 +338,23 @@ impl<'t> Decoder<'t, '_, '_> {
         known: [&'static str; N],
     ) -> Option<[Option<(Span, NodeId)>; N]> {
         let mut values = [None; N];
+        let mut others = Vec::new();
         for (key, value) in self.entries(id, what)? {
             let place = known.iter().position(|it| *it == key.text);
             match place.and_then(|it| values.get_mut(it)) {
                 Some(slot) => *slot = Some((key.span, value)),
-                None => self.ignored(&key, what, &known),
+                None => others.push((key, value)),
+            }
+        }
+        for (key, value) in others {
+            self.ignored(&key, what, &known);
+            let Some(meant) = hints::meant(&key.text, what, &known) else { continue };
+            let place = known.iter().position(|it| *it == meant);
+            if let Some(slot @ None) = place.and_then(|it| values.get_mut(it)) {
+                if self.is_repairing {
+                    *slot = Some((key.span, value));
+                }
+                self.misspelt_key(key.span, &key.text, meant, false);
             }
         }
         Some(values)
@@ -337,6 +364,12 @@ impl<'t> Decoder<'t, '_, '_> {
         let message = format!("`{}` is not a key of {what} and has no effect", key.text);
         let hint = hints::unknown_key(&key.text, what, known);
         self.report(Diagnostic::new(Rule::IgnoredKey, key.span, message).hint(hint));
+    }
+
+    fn misspelt_key(&mut self, span: Span, name: &str, meant: &'static str, is_refused: bool) {
+        if self.misspelt.len() < MOST_MISSPELT {
+            self.misspelt.push(Misspelt { span, name: name.to_owned(), meant, is_refused });
+        }
     }
 
     /// The error for a key where the language refuses unknown ones.
@@ -612,6 +645,7 @@ impl<'t> Decoder<'t, '_, '_> {
             }
             let value = Some(*value);
             let before = self.sink.len();
+            let name = self.section_meant(*key, name, &pairs);
             match name {
                 "version" => {}
                 "include" => {
@@ -661,11 +695,8 @@ impl<'t> Decoder<'t, '_, '_> {
                         .reference("sdl: unexpected field <<"),
                     );
                 }
-                _ => {
-                    let span = self.span(*key);
-                    let reference = format!("sdl: unexpected field {name}");
-                    self.unknown(span, name, "a deployment file", &SECTIONS, reference);
-                }
+                // Reported already.
+                _ => {}
             }
             // The reference stops at the first value that cannot be read, and gathers values of the wrong
             // type until the section ends.
@@ -675,6 +706,29 @@ impl<'t> Decoder<'t, '_, '_> {
             });
         }
         file
+    }
+
+    /// The section that a key of the top level names; if it names none, it is reported.
+    fn section_meant<'k>(
+        &mut self,
+        key: NodeId,
+        name: &'k str,
+        pairs: &[(NodeId, NodeId)],
+    ) -> &'k str {
+        let tree = self.tree;
+        if SECTIONS.contains(&name) || tree.get(key).is_merge_key() {
+            return name;
+        }
+        let what = "a deployment file";
+        let reference = format!("sdl: unexpected field {name}");
+        self.unknown(self.span(key), name, what, &SECTIONS, reference);
+        match hints::meant(name, what, &SECTIONS) {
+            Some(meant) if !pairs.iter().any(|it| tree.get(it.0).literal() == meant) => {
+                self.misspelt_key(self.span(key), name, meant, true);
+                if self.is_repairing { meant } else { "" }
+            }
+            _ => "",
+        }
     }
 
     fn deployed(&mut self, _: &Text<'t>, id: Option<NodeId>) -> Named<'t, Deployed<'t>> {

@@ -22,10 +22,12 @@ impl<'t> Decoder<'t, '_, '_> {
         };
         file.compute = self.section(compute, "`profiles.compute`", |this, _, id| {
             let Some(id) = id else { return Compute::default() };
-            let Some([resources]) = this.fields(id, "a compute profile", ["resources"]) else {
+            let Some([resources]) = this.keyed_fields(id, "a compute profile", ["resources"])
+            else {
                 return Compute { resources: Some(Resources::unreadable(this.tight(id))) };
             };
-            Compute { resources: this.present(resources).map(|it| this.resources(it)) }
+            let resources = resources.filter(|it| this.present(Some(it.1)).is_some());
+            Compute { resources: resources.map(|(key, id)| this.resources(key, id)) }
         });
         file.placement = self.section(placement, "`profiles.placement`", |this, _, id| {
             id.map(|it| this.placement(it)).unwrap_or_default()

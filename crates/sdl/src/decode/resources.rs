@@ -18,7 +18,8 @@ const MOST_VOLUMES: usize = 20;
 const CLASSES: [&str; 5] = ["default", "beta1", "beta2", "beta3", "ram"];
 
 impl<'t> Decoder<'t, '_, '_> {
-    pub(super) fn resources(&mut self, id: NodeId) -> Resources<'t> {
+    /// The span is that of the key.
+    pub(super) fn resources(&mut self, span: Span, id: NodeId) -> Resources<'t> {
         let keys = ["cpu", "memory", "storage", "gpu"];
         let Some([cpu, memory, storage, gpu]) = self.fields(id, "`resources`", keys) else {
             return Resources::unreadable(self.tight(id));
@@ -32,7 +33,7 @@ impl<'t> Decoder<'t, '_, '_> {
         let errors = self.sink.error_count();
         let storage = self.present(storage).map(|it| self.storage(it)).unwrap_or_default();
         let is_storage_broken = self.sink.error_count() > errors;
-        Resources { span: self.tight(id), cpu, memory, gpu, storage, is_storage_broken }
+        Resources { span, cpu, memory, gpu, storage, is_storage_broken }
     }
 
     /// A quantity, replaced by `fallback` if it cannot be read; absent is zero.

@@ -40,7 +40,7 @@ impl<'t> Decoder<'t, '_, '_> {
         let [port, external, proto, to, accept, http] =
             self.fields(id, what, ["port", "as", "proto", "to", "accept", "http_options"])?;
         Some(Expose {
-            span: self.span(id),
+            span: self.tight(id),
             port: self.number(port, "`port`"),
             external: self.number(external, "`as`"),
             proto: self.text(proto, "`proto`"),
