@@ -227,13 +227,25 @@ impl<'a> Cx<'a> {
         if wants(&lsp::CodeActionKind::QUICKFIX) {
             let start = open.lines.offset(text, params.range.start);
             let end = open.lines.offset(text, params.range.end);
-            let fixes = open.document.fixes(&found, Span::new(start, end));
+            let within = Span::new(start, end);
+            let fixes = open.document.fixes(&found, within);
+            let touched = found
+                .iter()
+                .filter(|it| it.span.start <= within.end && within.start <= it.span.end);
+            let silenced: Vec<_> = touched.filter_map(|it| open.document.silence(it)).collect();
             actions.extend(fixes.into_iter().map(|it| lsp::CodeAction {
                 title: it.title,
                 kind: Some(lsp::CodeActionKind::QUICKFIX),
                 diagnostics: Some(vec![convert::diagnostic(open, &it.diagnostic)]),
                 edit: Some(self.workspace_edit(open, &it.edits)),
                 is_preferred: Some(true),
+                ..Default::default()
+            }));
+            actions.extend(silenced.into_iter().map(|it| lsp::CodeAction {
+                title: it.title,
+                kind: Some(lsp::CodeActionKind::QUICKFIX),
+                diagnostics: Some(vec![convert::diagnostic(open, &it.diagnostic)]),
+                edit: Some(self.workspace_edit(open, &it.edits)),
                 ..Default::default()
             }));
         }

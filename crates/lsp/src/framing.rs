@@ -56,7 +56,12 @@ pub(crate) fn read(input: &mut impl BufRead) -> io::Result<Frame> {
         Some(id @ (Value::Number(_) | Value::String(_))) => id.clone(),
         _ => Value::Null,
     };
+    let has_id = value.get("id").is_some();
     Ok(match serde_json::from_value(value) {
+        // A request whose id is no number of 32 bits and no text would pass for a notification.
+        Ok(Message::Notification(_)) if has_id => {
+            Frame::NoMessage(id, "the id is neither a number of 32 bits nor a text".into())
+        }
         Ok(message) => Frame::Message(message),
         Err(_) => Frame::NoMessage(id, "neither request, response nor notification".into()),
     })

@@ -18,6 +18,7 @@ mod answers;
 mod convert;
 mod framing;
 mod session;
+mod settings;
 mod text;
 
 use framing::Frame;

@@ -2,6 +2,7 @@
 
 use crate::answers;
 use crate::framing::{self, Frame};
+use crate::settings;
 use crate::text::{Encoding, Lines};
 use lsp_server::{ErrorCode, Message, Notification, Request};
 use lsp_types as lsp;
@@ -231,6 +232,9 @@ impl<W: Write> Session<W> {
                 "/capabilities/textDocument/documentSymbol/hierarchicalDocumentSymbolSupport",
             ),
         };
+        if let Some(settings) = params.get("initializationOptions") {
+            self.options = settings::read(settings);
+        }
         self.life = Life::Running;
         let result = lsp::InitializeResult {
             capabilities: capabilities(name),
@@ -269,6 +273,15 @@ impl<W: Write> Session<W> {
                         version: None,
                     };
                     self.notify("textDocument/publishDiagnostics", &params)?;
+                }
+            }
+            "workspace/didChangeConfiguration" => {
+                // Null asks for the settings to be fetched, which this server leaves to the client.
+                if let Some(settings) = params.get("settings").filter(|it| !it.is_null()) {
+                    self.options = settings::read(settings);
+                    for open in self.documents.values_mut() {
+                        open.is_checked = false;
+                    }
                 }
             }
             _ => {}

@@ -198,7 +198,7 @@ impl Client {
             json!({
                 "textDocument": {"uri": URI},
                 "position": {"line": line, "character": character},
-                "context": {"includeDeclaration": true},
+                "context": {"includeDeclaration": true, "triggerKind": 1},
             }),
         )
     }
@@ -380,7 +380,11 @@ fn changes_are_applied_in_utf_16() {
         }),
     );
     let text = edits[0]["newText"].as_str().expect("a text");
-    assert_eq!(text, "version: \"2.0\"  # 𝄞é\nservices: 1\ndeployment: 2\n");
+    // The last line is in its form already.
+    assert_eq!(text, "version: \"2.0\"  # 𝄞é\nservices: 1\n");
+    assert_eq!(edits[0]["range"], json!({"start": place(0, 0), "end": place(2, 0)}));
+    let symbols = client.ask("textDocument/documentSymbol", json!({"textDocument": {"uri": URI}}));
+    assert!(symbols.as_array().expect("a list").iter().any(|it| it["name"] == "deployment"));
     client.end();
 }
 
@@ -524,5 +528,18 @@ fn nothing_malformed_ends_the_session() {
     client.tell("textDocument/didChange", json!("nonsense"));
     client.send(&json!({"jsonrpc": "2.0", "id": 1, "result": null}));
     assert!(client.ask_at("textDocument/hover", 0, 2).is_object());
+    client.end();
+}
+
+#[test]
+fn settings_change_what_is_said() {
+    let mut client = Client::open(&FILE.replace("    image:", "    depends_on: [x]\n    image:"));
+    let severity = |found: &[Value]| {
+        found.iter().find(|it| it["code"] == "sdl::key::ignored").map(|it| it["severity"].clone())
+    };
+    assert_eq!(severity(&client.diagnostics()), Some(json!(2)));
+    let settings = json!({"settings": {"haggle": {"deny": ["sdl::key::ignored"]}}});
+    client.tell("workspace/didChangeConfiguration", settings);
+    assert_eq!(severity(&client.diagnostics()), Some(json!(1)));
     client.end();
 }

@@ -467,3 +467,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_said_to_the_compiler_about_the_whole_file_stays_before_everything() {
+    check(
+        "# haggle: budget 50 usd/month\nservices: {}\nversion: \"2.0\"\n",
+        "# haggle: budget 50 usd/month\n\nversion: \"2.0\"\nservices: {}\n",
+    );
+}

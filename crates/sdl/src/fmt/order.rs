@@ -33,7 +33,10 @@ pub(super) fn sort(file: &mut File<'_>, tree: &Tree<'_>) {
             .take(first.lead.len())
             .position(|it| it)
             .map(|from_end| first.lead.len() - from_end);
-        let header: Vec<_> = first.lead.drain(..ends.unwrap_or(0)).collect();
+        // So is what is said to the compiler before anything else.
+        let directive = first.lead.iter().rposition(|it| it.text.contains("haggle:"));
+        let ends = ends.unwrap_or(0).max(directive.map_or(0, |it| it + 1));
+        let header: Vec<_> = first.lead.drain(..ends).collect();
         let was_apart = !header.is_empty();
         sort_node(root, &mut Vec::new(), &links);
         if let Body::Map(block) = &mut root.body

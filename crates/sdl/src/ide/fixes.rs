@@ -1,7 +1,7 @@
 //! Changes that mend what is wrong.
 
 use super::{Document, Edit};
-use crate::{Diagnostic, Diagnostics, Rule, Span};
+use crate::{Diagnostic, Diagnostics, Rule, Severity, Span};
 
 /// A change that mends one diagnostic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,35 @@ impl Document {
             .filter(|it| it.span.start <= within.end && within.start <= it.span.end)
             .filter_map(|it| self.fix(found, it))
             .collect()
+    }
+
+    /// A comment to the compiler that silences a warning where it stands.
+    #[must_use]
+    pub fn silence(&self, diagnostic: &Diagnostic) -> Option<QuickFix> {
+        if diagnostic.severity != Severity::Warning {
+            return None;
+        }
+        let at = super::bytes(diagnostic.span).start;
+        let start = self.line_start(at);
+        // A line within a text in several lines takes no comment.
+        let is_inside = self
+            .outline
+            .items
+            .iter()
+            .filter_map(|it| it.value.as_ref())
+            .any(|it| it.place.start < start && start < it.place.end);
+        if is_inside {
+            return None;
+        }
+        let line = self.text.get(start..)?.lines().next().unwrap_or_default();
+        let indent = line.get(..line.len() - line.trim_start_matches(' ').len())?;
+        let code = diagnostic.rule.code();
+        let text = format!("{indent}# haggle: allow {code}\n");
+        Some(QuickFix {
+            title: format!("Silence `{code}` here"),
+            diagnostic: diagnostic.clone(),
+            edits: vec![Edit { span: Span::new(start, start), text }],
+        })
     }
 
     fn fix(&self, found: &Diagnostics, diagnostic: &Diagnostic) -> Option<QuickFix> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Rule;
 
 const FILE: &str = "\
 version: \"2.1\"
@@ -244,6 +245,20 @@ fn a_misspelt_word_is_mended() {
 }
 
 #[test]
+fn a_warning_is_silenced_where_it_stands() {
+    let text = FILE.replace("nginx:1.27.3", "nginx:latest");
+    let document = Document::new(text.clone());
+    let found = document.diagnostics(&CheckOptions::default());
+    let latest = found.iter().find(|it| it.rule == Rule::ImageTag).expect("a warning");
+    let fix = document.silence(latest).expect("a comment");
+    let mut text = text;
+    text.replace_range(bytes(fix.edits[0].span), &fix.edits[0].text);
+    assert!(text.contains("\n    # haggle: allow sdl::image::latest\n    image: nginx:latest\n"));
+    let found = Document::new(text).diagnostics(&CheckOptions::default());
+    assert!(found.iter().all(|it| it.rule != Rule::ImageTag), "{found}");
+}
+
+#[test]
 fn symbols_and_folds_show_the_file_as_a_tree() {
     let document = Document::new(FILE);
     let symbols = document.symbols();
@@ -260,7 +275,7 @@ fn symbols_and_folds_show_the_file_as_a_tree() {
     let folds = document.folds();
     assert!(folds.iter().any(|it| {
         let text = &FILE[bytes(it.span)];
-        text.starts_with("services:") && text.ends_with("service: web")
+        text.starts_with("services:") && text.ends_with("mount: /data")
     }));
     let comments = Document::new("# a\n# b\na: 1\n").folds();
     assert_eq!(comments, [Fold { span: Span::new(0, 7), is_comment: true }]);
