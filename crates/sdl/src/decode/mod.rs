@@ -584,8 +584,9 @@ impl<'t> Decoder<'t, '_, '_> {
         let at_start = Span { start: tree.raw(root).span.start, end: tree.raw(root).span.start };
         let Kind::Mapping(pairs) = &tree.get(root).kind else {
             let message = "the file must be a mapping with the keys `version`, `services`, …";
-            let diagnostic = no_version(self.span(root));
-            self.report(Diagnostic { message: message.to_owned(), ..diagnostic });
+            let mut diagnostic = no_version(self.tight(root));
+            message.clone_into(&mut diagnostic.message);
+            self.report(diagnostic);
             return None;
         };
         // The reference looks through keys and values alike.
