@@ -173,6 +173,21 @@ fn warnings_fail_when_asked_to_and_can_be_silenced() {
 }
 
 #[test]
+fn fix_writes_what_did_you_mean_proposes() {
+    let home = Home::new();
+    let typos = WEB.replace("expose:", "exposes:").replace("profile: web", "profile: wbe");
+    let path = write(&home, "typos.yaml", &typos);
+    let run = home.run(&["sdl", "check", "typos.yaml"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("--fix mends up to 2"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(&path).unwrap(), typos, "nothing is written without --fix");
+    let run = home.run_ok(&["sdl", "check", "--fix", "typos.yaml"]);
+    assert!(run.stderr.contains("mended 2 places; typos.yaml: no problems"), "{}", run.stderr);
+    assert_eq!(fs::read_to_string(&path).unwrap(), WEB);
+    assert_eq!(home.run_with(&["sdl", "check", "--fix", "-"], &typos, &[]).code, 2);
+}
+
+#[test]
 fn a_budget_is_compared_with_the_price() {
     let home = Home::new();
     let dear = WEB.replace("amount: 1000", "amount: 100000");

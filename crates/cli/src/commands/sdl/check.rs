@@ -1,12 +1,14 @@
 //! `haggle sdl check`: what is wrong with files, for people, editors and CI.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sdl::{Budget, CheckOptions, Diagnostics, Rule, Severity};
 use serde_json::{Value, json};
 
 use super::{
-    input::{self, STDIN, Unreadable},
+    fix,
+    input::{self, STDIN, Source, Unreadable},
+    output,
     report::{self, Count, counted},
     values::{self, AktPrice, RuleCodes, Rules},
 };
@@ -28,14 +30,15 @@ Examples:
   cat web.yaml | haggle sdl check -
   haggle sdl check --format sarif . > sdl.sarif   for GitHub code scanning
   haggle sdl check --allow image::latest web.yaml
+  haggle sdl check --fix web.yaml                 write what `did you mean` proposes
 
-A comment in the file silences a warning there, too: `# haggle: allow image::latest`.
+A comment in the file silences a warning there: `# haggle: allow image::latest`.
 What a code means: `haggle sdl rules CODE`.
 
 Exit codes:
   0  no problems, or only warnings without --strict
   1  a file has errors, or warnings that --strict or --deny make errors
-  2  wrong command line, or a file cannot be read")]
+  2  wrong command line, or a file cannot be read or, with --fix, written")]
 pub struct Args {
     /// Files, folders (their *.yaml and *.yml that look like SDL), or `-` for standard input
     #[arg(value_name = "PATH", default_value = ".")]
@@ -43,6 +46,9 @@ pub struct Args {
     /// How to report: human (excerpts, on stderr), short (one line each), json, sarif, github
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human, hide_possible_values = true)]
     pub format: Format,
+    /// Write what `did you mean` proposes into the files, where that leaves fewer problems
+    #[arg(long)]
+    pub fix: bool,
     /// Let warnings fail, too
     #[arg(long)]
     pub strict: bool,
@@ -89,6 +95,7 @@ struct Findings {
     files: Vec<Checked>,
     diagnostics: Vec<Diagnostics>,
     unreadable: Vec<Unreadable>,
+    unwritable: Vec<Unreadable>,
     others: usize,
     count: Count,
 }
@@ -98,6 +105,10 @@ struct Checked {
     name: String,
     hash: Option<String>,
     count: Count,
+    /// Places that were mended.
+    mended: usize,
+    /// Problems that could be mended.
+    mendable: usize,
 }
 
 /// Runs the command.
@@ -108,6 +119,10 @@ pub fn run(printer: &Printer, args: &Args) -> Result {
     if let Some(it) = alone.into_iter().find(is_error) {
         return Err(Failure::input(format!("{} is an error and cannot be allowed", it.code()))
             .hint("only warnings can be silenced: see `haggle sdl rules`"));
+    }
+    if args.fix && args.paths.iter().any(|it| it.as_os_str() == STDIN) {
+        return Err(Failure::input("standard input cannot be fixed")
+            .hint("name the file, or leave out --fix"));
     }
     let findings = find(args);
     if findings.files.is_empty() && findings.unreadable.is_empty() && !args.skip_others {
@@ -142,11 +157,14 @@ pub fn run(printer: &Printer, args: &Args) -> Result {
         for it in &findings.unreadable {
             printer.error(format!("could not read {}: {}", it.name, it.why));
         }
+        for it in &findings.unwritable {
+            printer.error(format!("could not write {}: {}", it.name, it.why));
+        }
     }
     if !args.quiet && matches!(format, Format::Human | Format::Short) {
         sum_up(printer, args, &findings);
     }
-    if !findings.unreadable.is_empty() {
+    if !findings.unreadable.is_empty() || !findings.unwritable.is_empty() {
         return Err(Failure::told(WRONG_INPUT));
     }
     if findings.is_ok(args) { Ok(()) } else { Err(Failure::told(GENERAL)) }
@@ -155,6 +173,7 @@ pub fn run(printer: &Printer, args: &Args) -> Result {
 impl Findings {
     fn is_ok(&self, args: &Args) -> bool {
         self.unreadable.is_empty()
+            && self.unwritable.is_empty()
             && self.count.errors == 0
             && (!args.strict || self.count.warnings == 0)
     }
@@ -177,6 +196,7 @@ fn find(args: &Args) -> Findings {
         files: Vec::new(),
         diagnostics: Vec::new(),
         unreadable: found.unreadable,
+        unwritable: Vec::new(),
         others: found.others,
         count: Count::default(),
     };
@@ -191,14 +211,31 @@ fn find(args: &Args) -> Findings {
         if path.as_os_str() == STDIN {
             source.name.clone_from(&args.stdin_name);
         }
+        let mended = if args.fix { fix(&path, &mut source, &options) } else { Ok(0) };
+        let mended = mended.unwrap_or_else(|error| {
+            let why = input::reason(&error);
+            findings.unwritable.push(Unreadable { name: source.name.clone(), why });
+            0
+        });
         let checked = report::check(&source, &options);
         let count = Count::of(&checked.diagnostics);
         findings.count.add(count);
         let hash = checked.compiled.map(|it| it.version_hex());
-        findings.files.push(Checked { name: source.name, hash, count });
+        let found = &checked.diagnostics;
+        let mendable = found.iter().filter(|it| found.fix(it).is_some()).count();
+        findings.files.push(Checked { name: source.name, hash, count, mended, mendable });
         findings.diagnostics.push(checked.diagnostics);
     }
     findings
+}
+
+/// Mends a file where it lies, and what was read of it.
+fn fix(path: &Path, source: &mut Source, options: &CheckOptions) -> std::io::Result<usize> {
+    let Ok(text) = sdl::source::text(&source.bytes) else { return Ok(0) };
+    let Some((text, mended)) = fix::mend(&text, options) else { return Ok(0) };
+    output::replace(path, text.as_bytes())?;
+    source.bytes = text.into_bytes();
+    Ok(mended)
 }
 
 fn human(printer: &Printer, args: &Args, findings: &Findings) {
@@ -236,6 +273,14 @@ fn sum_up(printer: &Printer, args: &Args, findings: &Findings) {
     if args.strict && count.errors == 0 && count.warnings > 0 {
         text.push_str(" (--strict lets warnings fail)");
     }
+    let mended: usize = findings.files.iter().map(|it| it.mended).sum();
+    if mended > 0 {
+        text = format!("mended {}; {text}", counted(mended, "place"));
+    }
+    let mendable: usize = findings.files.iter().map(|it| it.mendable).sum();
+    if mendable > 0 && !args.fix {
+        text.push_str(&format!("; --fix mends up to {mendable}"));
+    }
     text.push_str(&others);
     if !findings.is_ok(args) {
         printer.error(text);
@@ -257,18 +302,22 @@ fn json(findings: &Findings, args: &Args) -> Value {
             "hash": it.hash,
             "errors": it.count.errors,
             "warnings": it.count.warnings,
+            "fixed": it.mended,
         })
     });
     let diagnostics = findings.diagnostics.iter().filter_map(|it| match it.to_json() {
         Value::Array(list) => Some(list),
         _ => None,
     });
-    let unreadable = findings.unreadable.iter();
+    let failed = |list: &[Unreadable]| -> Vec<Value> {
+        list.iter().map(|it| json!({ "file": it.name, "message": it.why })).collect()
+    };
     json!({
         "ok": findings.is_ok(args),
         "files": files.collect::<Vec<_>>(),
         "diagnostics": diagnostics.flatten().collect::<Vec<_>>(),
-        "unreadable": unreadable.map(|it| json!({ "file": it.name, "message": it.why })).collect::<Vec<_>>(),
+        "unreadable": failed(&findings.unreadable),
+        "unwritable": failed(&findings.unwritable),
         "summary": {
             "files": findings.files.len(),
             "errors": findings.count.errors,

@@ -12,7 +12,7 @@ use sdl::{
 };
 
 use super::{
-    input, new,
+    input, output,
     report::{self, counted},
     values,
 };
@@ -86,7 +86,7 @@ pub fn run(printer: &Printer, args: &Args) -> Result {
     let converted = compose::from_compose_with(&text, &options)
         .map_err(|it| report::refuse(printer, &source.name, &it.with_name(&source.name)))?;
     if let Some(output) = &args.output {
-        new::write(output, &converted.sdl, args.force)?;
+        output::write(output, &converted.sdl, args.force)?;
     }
     printer.json(&converted);
     if args.output.is_none() && !printer.is_json() {

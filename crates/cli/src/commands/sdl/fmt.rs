@@ -1,16 +1,12 @@
 //! `haggle sdl fmt`: one layout for all files, comments kept.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::{
     input::{self, STDIN, Source},
-    lines,
+    lines, output,
     report::{self, counted},
 };
 use crate::{
@@ -168,7 +164,7 @@ fn one(printer: &Printer, args: &Args, path: &Path, outcome: &mut Outcome) {
     }
     if is_stdin {
         printer.raw(new.as_bytes());
-    } else if !is_same && let Err(error) = replace(path, new.as_bytes()) {
+    } else if !is_same && let Err(error) = output::replace(path, new.as_bytes()) {
         outcome.changed.pop();
         outcome.fail(printer, &source.name, "could not write", &input::reason(&error));
     }
@@ -192,34 +188,4 @@ fn colored(printer: &Printer, diff: &str) -> String {
         _ => line.to_owned(),
     };
     diff.lines().map(|it| paint(it) + "\n").collect()
-}
-
-/// Replaces what a file holds in one step: whoever reads it sees the old text or the new. The file
-/// behind a link is replaced, not the link, and keeps its permissions.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = fs::canonicalize(path)?;
-    let metadata = fs::metadata(&path)?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    // A new name would get around what the permissions say.
-    fs::OpenOptions::new().write(true).open(&path)?;
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(io::Error::other("it has no name"));
-    };
-    let name = format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id());
-    let beside = folder.join(name);
-    let written =
-        write_new(&beside, bytes, metadata.permissions()).and_then(|()| fs::rename(&beside, &path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
-}
-
-fn write_new(path: &Path, bytes: &[u8], permissions: fs::Permissions) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    file.set_permissions(permissions)?;
-    file.sync_all()
 }

@@ -1,10 +1,6 @@
 //! `haggle sdl new`: a first file, from an image and a few answers.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use sdl::{
     Budget,
@@ -15,7 +11,7 @@ use serde_json::json;
 
 use super::{
     input::{self, STDIN},
-    report, values,
+    output, report, values,
 };
 use crate::{
     failure::{Failure, INTERRUPTED, Result},
@@ -114,7 +110,7 @@ pub fn run(printer: &Printer, args: &Args) -> Result {
     let is_stdout = args.output.as_os_str() == STDIN;
     // Nobody should answer ten questions to hear this.
     if !is_stdout && !args.force && fs::symlink_metadata(&args.output).is_ok() {
-        return Err(is_there(&input::name_of(&args.output)));
+        return Err(output::is_there(&input::name_of(&args.output)));
     }
     let mut answers = answers(args);
     let asks = printer.can_ask() && !args.yes;
@@ -140,7 +136,7 @@ pub fn run(printer: &Printer, args: &Args) -> Result {
             return Err(Failure::new("nothing was written").code(INTERRUPTED));
         }
     }
-    write(&args.output, &text, args.force)?;
+    output::write(&args.output, &text, args.force)?;
     printer.json(&json!({ "file": name, "sdl": text }));
     printer.done(format!("wrote {name}"));
     printer.note(format!("Next: haggle sdl explain {name}    haggle deploy {name}"));
@@ -231,28 +227,4 @@ fn unusable(problems: Vec<Problem>) -> Failure {
     let mut failure = Failure::new(problems.next().unwrap_or_default());
     failure.messages.extend(problems);
     failure
-}
-
-fn is_there(name: &str) -> Failure {
-    Failure::input(format!("{name} is there already"))
-        .hint("--force overwrites it, --output takes another name")
-}
-
-/// Writes a new file; one that is there is left alone unless `force`.
-pub(super) fn write(path: &Path, text: &str, force: bool) -> Result {
-    let name = input::name_of(path);
-    let written = if force { fs::write(path, text) } else { create(path, text) };
-    written.map_err(|it| match it.kind() {
-        io::ErrorKind::AlreadyExists => is_there(&name),
-        _ => {
-            let mut failure = Failure::input(format!("could not write {name}"));
-            failure.messages.push(input::reason(&it));
-            failure
-        }
-    })
-}
-
-fn create(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(text.as_bytes())
 }
