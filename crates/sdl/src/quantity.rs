@@ -95,10 +95,21 @@ pub fn gpu_ram(text: &str) -> Result<u64, QuantityError> {
 /// # Errors
 /// Anything else, or more than 64 bits.
 pub fn uint(text: &str) -> Result<u64, QuantityError> {
-    if text.is_empty() || !text.bytes().all(|it| it.is_ascii_digit()) {
+    if text.is_empty() {
         return Err(QuantityError::Uint(text.to_owned()));
     }
-    text.parse().map_err(|_| QuantityError::UintRange(text.to_owned()))
+    // From the left, so that of two mistakes the reference's is named.
+    let mut value: u64 = 0;
+    for byte in text.bytes() {
+        if !byte.is_ascii_digit() {
+            return Err(QuantityError::Uint(text.to_owned()));
+        }
+        value = value
+            .checked_mul(10)
+            .and_then(|it| it.checked_add(u64::from(byte - b'0')))
+            .ok_or_else(|| QuantityError::UintRange(text.to_owned()))?;
+    }
+    Ok(value)
 }
 
 fn sized(text: &str, tables: &[&[(&str, f64)]]) -> Result<u64, QuantityError> {
@@ -554,5 +565,32 @@ mod tests {
             assert!(duration(text).is_err(), "{text}");
         }
         assert_eq!(duration("-9223372036854775808ns"), Ok(i64::MIN));
+    }
+
+    /// Recorded answers of Go's `ParseFloat`, `ParseUint` and `ParseDuration`: `=value`, `^` for out of
+    /// range, `!` for another refusal. The same file holds texts as Go's JSON writes them.
+    #[test]
+    fn numbers_are_those_of_the_reference() {
+        let range = |it: &QuantityError| match it {
+            QuantityError::FloatRange(_) | QuantityError::UintRange(_) => "^".to_owned(),
+            _ => "!".to_owned(),
+        };
+        for line in include_str!("../tests/vectors/numbers.jsonl").lines() {
+            let case: serde_json::Value = serde_json::from_str(line).unwrap();
+            if let Some(text) = case["j"].as_str() {
+                let mut out = Vec::new();
+                crate::manifest::canonical::string(&mut out, text);
+                assert_eq!(String::from_utf8(out).unwrap(), case["e"].as_str().unwrap());
+                continue;
+            }
+            let text = case["n"].as_str().unwrap();
+            let found =
+                float(text).map_or_else(|it| range(&it), |it| format!("={:016x}", it.to_bits()));
+            assert_eq!(found, case["f"].as_str().unwrap(), "float {text:?}");
+            let found = uint(text).map_or_else(|it| range(&it), |it| format!("={it}"));
+            assert_eq!(found, case["u"].as_str().unwrap(), "uint {text:?}");
+            let found = duration(text).map_or_else(|_| "!".into(), |it| format!("={it}"));
+            assert_eq!(found, case["d"].as_str().unwrap(), "duration {text:?}");
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! the tree of this file), `resolve` (what a scalar means where a number, a flag or a text is wanted).
 //! The tree borrows from the source. Only the first document of a stream is read (spec `sdl.md` 3).
 
+#[cfg(test)]
+mod parity;
 mod parse;
 mod resolve;
 mod scan;

@@ -96,7 +96,7 @@ fn texts() -> Vec<(&'static str, String)> {
         ),
         (
             "one-long-version",
-            with("version: \"2.0\"", &format!("version: {}", "9".repeat(900_000))),
+            with("version: \"2.1\"", &format!("version: {}", "9".repeat(900_000))),
         ),
         ("one-long-tag", format!("a: !{} b", "%41".repeat(300_000))),
         ("one-long-anchor", format!("a: &{} b", "x".repeat(1_000_000))),
