@@ -85,7 +85,7 @@ pub(super) fn read(
     let at = format!("services.{}.environment", service.name);
     let mut from_files: Vec<(String, String)> = Vec::new();
     found.retain(|(name, value)| {
-        if let Some((plain, secret)) = name.strip_suffix("_FILE").zip(value.strip_prefix("/run/secrets/")) {
+        if let Some((plain, secret)) = name.strip_suffix("__FILE").or_else(|| name.strip_suffix("_FILE")).zip(value.strip_prefix("/run/secrets/")) {
             let known = secrets.get(secret).cloned().flatten();
             let text = format!("`{name}` names a secret file, and there are none; `{plain}` takes its place");
             match known {
@@ -114,11 +114,16 @@ pub(super) fn read(
         .map(|it| it.0.as_str())
         .collect();
     if let Some(first) = secret.first() {
-        let more = match secret.len() {
-            1 => String::new(),
-            more => format!(" and {} more", more - 1),
+        let what = match secret.len() {
+            1 => format!("`{first}` looks like a secret and stands"),
+            more => format!("`{first}` and {} more look like secrets and stand", more - 1),
         };
-        notes.changed(span, &at, format!("`{first}`{more} looks like a secret and stands in plain text, where the provider can read it"), "Use a value made for this deployment, and none that opens anything else.");
+        notes.changed(
+            span,
+            &at,
+            format!("{what} in plain text, where the provider can read it"),
+            "Use a value made for this deployment, and none that opens anything else.",
+        );
     }
     service.env = found;
 }

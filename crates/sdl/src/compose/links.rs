@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 pub(super) fn rename(services: &mut [Service], notes: &mut Notes<'_>) {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut renamed: Vec<(String, String)> = Vec::new();
-    for service in services.iter_mut() {
+    // Whoever has a good name keeps it.
+    taken.extend(services.iter().filter(|it| it.sdl_name == it.name).map(|it| it.name.clone()));
+    for service in services.iter_mut().filter(|it| it.sdl_name != it.name) {
         let mut name = service.sdl_name.clone();
         let mut number = 2_usize;
         while !taken.insert(name.clone()) {
@@ -114,6 +116,14 @@ pub(super) fn open(services: &mut [Service], notes: &mut Notes<'_>) {
             (it.name.clone(), env.chain(words).collect::<Vec<_>>().join("\n"))
         })
         .collect();
+    let names: Vec<(String, String)> =
+        services.iter().map(|it| (it.name.clone(), it.sdl_name.clone())).collect();
+    for (caller, (_, text)) in services.iter_mut().zip(&texts) {
+        // Whoever mentions a port of another service calls it.
+        let called =
+            names.iter().filter(|it| it.0 != caller.name && !mentioned(text, &it.1).is_empty());
+        caller.depends.extend(called.map(|it| it.0.clone()));
+    }
     let needed: BTreeSet<String> = services.iter().flat_map(|it| it.depends.clone()).collect();
     let is_alone = services.len() == 1;
     for service in services.iter_mut() {

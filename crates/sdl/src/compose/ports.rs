@@ -82,13 +82,12 @@ fn range(text: &str) -> Option<(u16, u16)> {
 /// `ports`.
 pub(super) fn published(service: &mut Service, ports: &Value, path: &str, notes: &mut Notes<'_>) {
     for item in ports.items() {
+        let mut is_local = false;
         let text = match &item.data {
             Data::Scalar(text) => text.clone(),
             Data::Map(_) => {
                 let field = |key| item.text_of(key).unwrap_or_default();
-                if let Some(address) = item.text_of("host_ip") {
-                    local(address, item.span, path, notes);
-                }
+                is_local = is_loopback(field("host_ip"));
                 let protocol = item.text_of("protocol").unwrap_or("tcp");
                 match field("published") {
                     "" => format!("{}/{protocol}", field("target")),
@@ -100,45 +99,45 @@ pub(super) fn published(service: &mut Service, ports: &Value, path: &str, notes:
                 continue;
             }
         };
-        if text.starts_with("127.") || text.starts_with("[::1]") || text.starts_with("localhost:") {
-            local(&text, item.span, path, notes);
-        }
-        match short(&text) {
-            Ok(list) => {
-                for port in list {
-                    let is_known =
-                        |it: &Published| it.port == port.port && it.is_udp == port.is_udp;
-                    if service.published.iter().any(is_known) {
-                        let text = format!("port {} is published twice; once is enough", port.port);
-                        notes.changed(item.span, path, text, "");
-                    } else if service.published.len() < MOST_PORTS {
-                        service.published.push(Published { span: item.span, ..port });
-                    } else {
-                        let text = format!("more than {MOST_PORTS} ports; the rest is left out");
-                        notes.lost(item.span, path, text, "Open only what is needed.");
-                    }
-                }
+        is_local |= is_loopback(&text);
+        let list = match short(&text) {
+            Ok(list) => list,
+            Err(text) => {
+                let advice = "Write for example `\"8080:80\"` or `\"53:53/udp\"`.";
+                notes.lost(item.span, path, text, advice);
+                continue;
             }
-            Err(text) => notes.lost(
-                item.span,
-                path,
-                text,
-                "Write for example `\"8080:80\"` or `\"53:53/udp\"`.",
-            ),
+        };
+        if is_local {
+            let text = format!(
+                "`{text}` was open on the Docker host only, which a provider does not have: only other services can connect"
+            );
+            let advice = "Add `- global: true` to its `to` if the world may connect.";
+            notes.changed(item.span, path, text, advice);
+        }
+        for port in list {
+            let is_known = |it: &Published| it.port == port.port && it.is_udp == port.is_udp;
+            if is_local {
+                let inner = (port.port, port.is_udp);
+                if !service.internal.contains(&inner) && service.internal.len() < MOST_PORTS {
+                    service.internal.push(inner);
+                }
+            } else if service.published.iter().any(is_known) {
+                let text = format!("port {} is published twice; once is enough", port.port);
+                notes.changed(item.span, path, text, "");
+            } else if service.published.len() < MOST_PORTS {
+                service.published.push(Published { span: item.span, ..port });
+            } else {
+                let text = format!("more than {MOST_PORTS} ports; the rest is left out");
+                notes.lost(item.span, path, text, "Open only what is needed.");
+            }
         }
     }
 }
 
-fn local(address: &str, span: Span, path: &str, notes: &mut Notes<'_>) {
-    let text = format!(
-        "`{address}` was open on the Docker host only; on a provider there is no such host, so it is open to the world"
-    );
-    notes.changed(
-        span,
-        path,
-        text,
-        "Remove `global: true` from this port if only other services need it.",
-    );
+/// Whether a port is bound to the Docker host itself.
+fn is_loopback(address: &str) -> bool {
+    ["127.", "[::1]", "::1", "localhost"].iter().any(|it| address.starts_with(it))
 }
 
 /// `expose`.
@@ -196,8 +195,10 @@ pub(super) fn choose_http(service: &mut Service, notes: &mut Notes<'_>) {
         let protocol = if port.is_udp { "UDP" } else { "TCP" };
         let outside = port.outside.unwrap_or(port.port);
         if port.is_http {
+            let not =
+                if outside == 80 { String::new() } else { format!(", not on port {outside}") };
             let text = format!(
-                "port {} is taken for HTTP: it is reached by host name on ports 80 and 443, not on port {outside}",
+                "port {} is taken for HTTP: it is reached by host name on ports 80 and 443{not}",
                 port.port
             );
             let advice = "Remove `as: 80` if it does not speak HTTP.";
@@ -215,12 +216,15 @@ pub(super) fn choose_http(service: &mut Service, notes: &mut Notes<'_>) {
                 "port {}/{protocol} is open to the world on a port that the provider picks, not on {outside}",
                 port.port
             );
-            notes.changed(
-                port.span,
-                &path,
-                text,
-                "The lease's status tells the port; a leased IP address keeps the number.",
-            );
+            // A database behind an application needs no door of its own.
+            let is_inner = known.is_some_and(|known| {
+                known.ports.iter().any(|it| it.0 == port.port && it.2 == Audience::Internal)
+            });
+            let advice = match is_inner {
+                true => "Remove it unless clients outside of the deployment need it.",
+                false => "The lease's status tells the port; a leased IP address keeps the number.",
+            };
+            notes.changed(port.span, &path, text, advice);
         }
     }
 }

@@ -79,6 +79,14 @@ pub(super) fn read(
     {
         volumes::ram(&mut service, "/dev/shm", bytes, size.span, &path("shm_size"), notes);
     }
+    if service.count > 1 && service.volumes.iter().any(|it| !it.is_ram) {
+        let text = format!(
+            "each of the {} replicas has volumes of its own; they share nothing",
+            service.count
+        );
+        let advice = "Run one replica, or keep what they share in a database or object storage.";
+        notes.changed(service.span, &path("volumes"), text, advice);
+    }
     if let Some(data) = volumes::forgotten(&service) {
         let text = format!(
             "this image keeps its data in {data}, where no volume is mounted: it is lost on each restart"
@@ -96,6 +104,11 @@ pub(super) fn read(
         for item in body.get(key).map(Value::items).unwrap_or_default() {
             let source = item.text().or_else(|| item.text_of("source")).unwrap_or_default();
             let place = item.text_of("target").unwrap_or(source);
+            let place = match (place.starts_with('/'), key) {
+                (true, _) => place.to_owned(),
+                (false, "secrets") => format!("/run/secrets/{place}"),
+                (false, _) => format!("/{place}"),
+            };
             let what =
                 format!("the file of `{source}` (at `{place}`) is not there: SDL has no {key}");
             notes.lost(item.span, &path(key), what, "Give it as a variable, or write the file at the beginning of the command from one.");
@@ -307,7 +320,7 @@ fn resources(service: &mut Service, body: &Value, notes: &mut Notes<'_>) {
             bytes,
             LEAST_MEMORY,
             MOST_MEMORY,
-            words::sdl_bytes,
+            |it| if it < LEAST_MEMORY { format!("{it} bytes") } else { words::sdl_bytes(it) },
             value,
             &path("deploy.resources"),
             notes,

@@ -32,6 +32,7 @@ fn short(text: &str) -> Mount {
     // A Windows drive is no separator.
     if let [drive, rest, ..] = parts.as_slice()
         && drive.len() == 1
+        && drive.starts_with(|it: char| it.is_ascii_alphabetic())
         && rest.starts_with(['\\', '/'])
     {
         let joined = text.get(..drive.len() + 1 + rest.len()).unwrap_or_default();
@@ -426,6 +427,7 @@ mod tests {
         check("~/x:/x:rw,z", "bind", "~/x", "/x", false);
         check("C:\\data:/data", "bind", "C:\\data", "/data", false);
         check("C:/data:/data:ro", "bind", "C:/data", "/data", true);
+        check("/:/rootfs:ro", "bind", "/", "/rootfs", true);
         for (source, target, expected) in [
             ("./nginx.conf", "/etc/nginx/nginx.conf", true),
             ("./data", "/var/lib/mysql", false),

@@ -174,3 +174,86 @@ fn profiles_images_and_other_files_are_taken_when_given() {
     );
     assert!(without.sdl.contains("change-me"), "{}", without.sdl);
 }
+
+/// Numbers that look random and are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
+    }
+}
+
+#[test]
+fn whatever_is_read_compiles() {
+    const WORDS: [&str; 24] = [
+        "0",
+        "-1",
+        "99999999999999999999",
+        "1e9",
+        "\"\"",
+        "~",
+        "[]",
+        "{}",
+        "[a, b]",
+        "{a: b}",
+        "true",
+        "\u{e9}",
+        "/",
+        "/a b",
+        "a:b:c:d",
+        "${X}",
+        "${X:-y}",
+        "80",
+        "*x",
+        "'it''s'",
+        "70000:1",
+        "0.00001",
+        "9999999999g",
+        "\"a\\nb\"",
+    ];
+    let mut numbers = Numbers(7);
+    let (mut read, mut refused) = (0, 0);
+    for (name, source) in files() {
+        let lines: Vec<&str> = source.lines().collect();
+        for _ in 0..60 {
+            let mut lines: Vec<String> = lines.iter().map(|it| (*it).to_owned()).collect();
+            for _ in 0..=numbers.below(3) {
+                let at = numbers.below(lines.len());
+                match numbers.below(4) {
+                    0 if lines.len() > 1 => drop(lines.remove(at)),
+                    1 => {
+                        let word = WORDS[numbers.below(WORDS.len())];
+                        let line = lines[at].clone();
+                        if let Some((key, _)) = line.split_once(": ") {
+                            lines[at] = format!("{key}: {word}");
+                        }
+                    }
+                    0 | 2 => {
+                        let other = numbers.below(lines.len());
+                        lines.swap(at, other);
+                    }
+                    _ => {
+                        let word = WORDS[numbers.below(WORDS.len())];
+                        lines[at] = lines[at].replacen(|it: char| it.is_ascii_digit(), word, 1);
+                    }
+                }
+            }
+            let text = lines.join("\n");
+            match from_compose_with(&text, &options(&name)) {
+                Ok(converted) => {
+                    read += 1;
+                    sdl::compile(&converted.sdl).unwrap();
+                }
+                Err(error) => {
+                    refused += 1;
+                    let error = error.to_string();
+                    assert!(!error.contains("made from the Compose file"), "{error}\n{text}");
+                }
+            }
+        }
+    }
+    assert!(read > 300 && refused > 50, "{read} {refused}");
+}
