@@ -79,7 +79,12 @@ fn unlikely(file: &File<'_>, sink: &mut Sink) {
     if file.deployment.is_broken || file.deployment.entries.is_empty() {
         return;
     }
+    // A deployed service that does not exist is probably one of these, misspelt.
+    let is_misspelt = file.deployment.names().any(|it| file.services.get(it).is_none());
     for (name, entry) in &file.services.entries {
+        if !is_deployed(name) && is_misspelt {
+            continue;
+        }
         if !is_deployed(name) {
             let message = format!("the service `{name}` is defined, but not deployed");
             sink.push(

@@ -227,6 +227,7 @@ const MEANT: &[(&str, &str, &str)] = &[
     ("a price", "currency", "did you mean `denom`?"),
     ("a price", "token", "did you mean `denom`?"),
     ("a placement", "price", "did you mean `pricing`?"),
+    ("a placement", "prices", "did you mean `pricing`?"),
     ("a placement", "allOf", "write it below `signedBy`"),
     ("a placement", "anyOf", "write it below `signedBy`"),
     ("a placement under `deployment`", "replicas", "did you mean `count`?"),

@@ -198,7 +198,12 @@ impl<'t> Decoder<'t, '_, '_> {
             }
             before = Some(key);
         }
-        keys.into_iter().map(|(key, _)| Attribute { key, value: "true".to_owned() }).collect()
+        // What was refused here is not looked at again.
+        keys.dedup_by(|a, b| a.0 == b.0);
+        keys.into_iter()
+            .filter(|it| names::is_attribute_key(&it.0))
+            .map(|(key, _)| Attribute { key, value: "true".to_owned() })
+            .collect()
     }
 
     fn gpu_model(&mut self, id: NodeId) -> Option<(String, Span)> {
