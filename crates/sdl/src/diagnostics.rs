@@ -107,10 +107,16 @@ pub struct Diagnostic {
     pub reference: Option<String>,
     /// Other places that have to do with it, and what they are.
     pub related: Vec<(Span, String)>,
-    /// The change that probably mends it, where there is one.
-    pub fix: Option<Fix>,
+    /// What few have, apart, so that a `Result` with a diagnostic stays small.
+    pub(crate) more: Option<Box<More>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct More {
+    /// The change that probably mends it.
+    fix: Option<Fix>,
     /// What no report may show, wherever it would be drawn.
-    pub(crate) secret: Option<Span>,
+    secret: Option<Span>,
 }
 
 impl Diagnostic {
@@ -125,8 +131,7 @@ impl Diagnostic {
             hint: None,
             reference: None,
             related: Vec::new(),
-            fix: None,
-            secret: None,
+            more: None,
         }
     }
 
@@ -155,7 +160,8 @@ impl Diagnostic {
     /// Adds what probably mends it, if it stands at the place instead. A text in quotes stays in quotes.
     #[must_use]
     pub fn fix(mut self, replacement: impl Into<String>) -> Self {
-        self.fix = Some(Fix { span: self.span, replacement: replacement.into() });
+        let fix = Fix { span: self.span, replacement: replacement.into() };
+        self.more.get_or_insert_default().fix = Some(fix);
         self
     }
 
@@ -168,7 +174,7 @@ impl Diagnostic {
 
     /// Says what excerpts must not show.
     pub(crate) fn conceal(mut self, secret: Span) -> Self {
-        self.secret = Some(secret);
+        self.more.get_or_insert_default().secret = Some(secret);
         self
     }
 }
@@ -227,6 +233,13 @@ impl Sink {
         self.errors = self.errors.max(errors);
     }
 
+    /// Puts a list without errors into the order of the file. Errors keep theirs, which is the reference's.
+    pub(crate) fn sort_warnings(&mut self) {
+        if self.errors == 0 {
+            self.list.sort_by_key(|it| it.span);
+        }
+    }
+
     pub(crate) fn into_list(self) -> Vec<Diagnostic> {
         self.list
     }
@@ -238,9 +251,9 @@ pub struct Diagnostics {
     source: Arc<str>,
     /// The source as reports show it: secrets are covered with stars, byte for byte.
     shown: Arc<str>,
-    name: Option<String>,
+    name: Option<Box<str>>,
     list: Vec<Diagnostic>,
-    lines: OnceLock<Lines>,
+    lines: OnceLock<Box<Lines>>,
     paths: OnceLock<Vec<Option<String>>>,
 }
 
@@ -262,7 +275,7 @@ impl Diagnostics {
                 shorten(text);
             }
         }
-        let secrets = list.iter().filter_map(|it| it.secret);
+        let secrets = list.iter().filter_map(|it| it.more.as_ref()?.secret);
         let shown = covered(&source, secrets);
         Self { source, shown, name: None, list, lines: OnceLock::new(), paths: OnceLock::new() }
     }
@@ -278,7 +291,7 @@ impl Diagnostics {
     /// Says what the file is called, for the reports.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
+        self.name = Some(name.into().into_boxed_str());
         self
     }
 
@@ -323,7 +336,7 @@ impl Diagnostics {
     }
 
     fn line_index(&self) -> &Lines {
-        self.lines.get_or_init(|| Lines::new(&self.source))
+        self.lines.get_or_init(|| Box::new(Lines::new(&self.source)))
     }
 
     /// The text of a place, as it stands in the file: secrets included.
@@ -347,7 +360,7 @@ impl Diagnostics {
     /// What to write where to mend one of the diagnostics, ready to be put into the text.
     #[must_use]
     pub fn fix(&self, diagnostic: &Diagnostic) -> Option<Fix> {
-        let Fix { span, replacement } = diagnostic.fix.as_ref()?;
+        let Fix { span, replacement } = diagnostic.more.as_ref()?.fix.as_ref()?;
         let text = self.text(*span);
         if text.contains(['\n', '\r']) {
             return None;

@@ -169,16 +169,16 @@ fn the_end_of_a_file_can_be_shown() {
 
 #[test]
 fn json_says_code_path_span_message_hint_and_fix() {
-    let json = changed("        to:\n", "        too:\n").to_json();
-    let it = json.as_array().unwrap().iter().find(|it| it["text"] == "too").unwrap();
+    let json = changed("    expose:\n", "    arg: [é]\n    expose:\n").to_json();
+    let it = json.as_array().unwrap().iter().find(|it| it["text"] == "arg").unwrap();
     assert_eq!(it["code"], "sdl::key::ignored");
     assert_eq!(it["severity"], "warning");
     assert_eq!(it["file"], "web.yaml");
-    assert_eq!(it["path"], "services.web.expose[0].too");
-    assert_eq!(it["span"]["start"], serde_json::json!({"line": 7, "column": 9, "offset": 91}));
-    assert_eq!(it["span"]["end"], serde_json::json!({"line": 7, "column": 12, "offset": 94}));
-    assert_eq!(it["hint"], "did you mean `to`?");
-    assert_eq!(it["fix"]["replacement"], "to");
+    assert_eq!(it["path"], "services.web.arg");
+    assert_eq!(it["span"]["start"], serde_json::json!({"line": 5, "column": 5, "offset": 58}));
+    assert_eq!(it["span"]["end"], serde_json::json!({"line": 5, "column": 8, "offset": 61}));
+    assert_eq!(it["hint"], "did you mean `args`?");
+    assert_eq!(it["fix"]["replacement"], "args");
     assert_eq!(it["fix"]["span"], it["span"]);
 }
 
@@ -324,7 +324,7 @@ fn check_sarif(log: &Value) {
 #[test]
 fn a_sarif_log_has_what_the_standard_requires() {
     let reports = [
-        changed("size: 1Gi", "szie: 1Gi"),
+        changed("    expose:\n", "    arg: [a]\n    expose:\n"),
         found("version: '2.0'\nservices: {web: {imag: x, imag: y}}\n").with_name("a b/é.yaml"),
         found("a: [").with_name("/srv/c.yaml"),
         found(VALID).with_name("d.yaml"),
@@ -345,13 +345,13 @@ fn a_sarif_log_has_what_the_standard_requires() {
     assert_eq!(ignored["helpUri"], "https://example.com/rules#sdl-key-ignored");
     let results = run["results"].as_array().unwrap();
     let misspelt = results.iter().find(|it| it["ruleId"] == "sdl::key::ignored").unwrap();
-    assert_eq!(misspelt["locations"][0]["physicalLocation"]["region"]["startLine"], 16);
+    assert_eq!(misspelt["locations"][0]["physicalLocation"]["region"]["startLine"], 5);
     assert_eq!(
         misspelt["locations"][0]["logicalLocations"][0]["fullyQualifiedName"],
-        "profiles.compute.small.resources.memory.szie"
+        "services.web.arg"
     );
     let change = &misspelt["fixes"][0]["artifactChanges"][0];
-    assert_eq!(change["replacements"][0]["insertedContent"]["text"], "size");
+    assert_eq!(change["replacements"][0]["insertedContent"]["text"], "args");
     check_sarif(&reports[0].to_sarif());
 }
 
