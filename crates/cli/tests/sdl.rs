@@ -424,7 +424,7 @@ fn explain_says_what_is_ordered_and_what_it_may_cost() {
     );
     assert_eq!(home.run(&["sdl", "explain", "--akt-price", "0", "stack.yaml"]).code, 2);
 
-    write(&home, "akt.yaml", WEB.replace("denom: uusdc", "denom: uakt"));
+    write(&home, "akt.yaml", WEB.replace("denom: uact", "denom: uakt"));
     let without = home.run_ok(&["sdl", "explain", "akt.yaml"]).stdout;
     let with = home.run_ok(&["sdl", "explain", "akt.yaml", "--akt-price", "2"]).stdout;
     assert_ne!(without, with);
