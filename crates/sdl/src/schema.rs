@@ -114,7 +114,11 @@ fn is_shown(key: &Key) -> bool {
 
 /// A key with all that is known of it.
 fn described(key: &Key, path: &[&str]) -> Value {
-    let mut out = json!({ "title": key.name(), "description": description(key) });
+    let mut out = json!({});
+    if key.is_word() {
+        merge(&mut out, json!({ "title": key.name() }));
+    }
+    merge(&mut out, json!({ "description": description(key) }));
     if let Some(text) = key.default {
         merge(&mut out, json!({ "default": literal(key.kind, text) }));
     }

@@ -80,7 +80,7 @@ fn defaults_and_examples_are_valid_where_they_stand() {
     fn walk(schema: &Value, path: &str) {
         match schema {
             Value::Object(fields) => {
-                if fields.contains_key("title") && fields.contains_key("type") {
+                if fields.contains_key("description") && fields.contains_key("type") {
                     let validator = jsonschema::draft202012::new(schema).unwrap();
                     let examples = schema["examples"].as_array().into_iter().flatten();
                     for value in schema.get("default").into_iter().chain(examples) {
