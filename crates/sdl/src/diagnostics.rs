@@ -192,6 +192,10 @@ const MOST_DIAGNOSTICS: usize = 200;
 impl Sink {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         let is_error = diagnostic.severity == Severity::Error;
+        if self.is_full() && (!is_error || self.errors > 0) {
+            self.errors += usize::from(is_error);
+            return;
+        }
         let is_known = |it: &Diagnostic| {
             it.span == diagnostic.span
                 && it.rule == diagnostic.rule
@@ -202,10 +206,13 @@ impl Sink {
             return;
         }
         // The first error is always kept.
-        if self.list.len() < MOST_DIAGNOSTICS || (is_error && self.errors == 0) {
-            self.list.push(diagnostic);
-        }
+        self.list.push(diagnostic);
         self.errors += usize::from(is_error);
+    }
+
+    /// Whether more diagnostics would only be counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= MOST_DIAGNOSTICS
     }
 
     pub(crate) fn has_errors(&self) -> bool {

@@ -23,8 +23,11 @@ use crate::yaml::{Kind, NodeId, ScalarError, Tree};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many nodes may be visited through aliases, beyond a few times the size of the document.
-const SPARE_VISITS: usize = 100_000;
+/// How many nodes may be visited through aliases, beyond those of the document.
+const SPARE_VISITS: usize = 200_000;
+
+/// How many merge keys may lead to each other, one through the next.
+const MOST_MERGES: usize = 256;
 
 /// How many bytes of text may be read, aliases included.
 const MOST_TEXT_BYTES: usize = 16 << 20;
@@ -44,7 +47,7 @@ pub(crate) fn decode<'t>(
         sink.push(missing);
         return None;
     };
-    let visits = tree.len().saturating_mul(8).saturating_add(SPARE_VISITS);
+    let visits = tree.len().saturating_add(SPARE_VISITS);
     let mut decoder = Decoder {
         tree,
         sink,
@@ -86,6 +89,8 @@ struct Merge<'t> {
     names: BTreeMap<Cow<'t, str>, usize>,
     /// Names that the first merged mapping that has them overrides.
     weak: BTreeSet<Cow<'t, str>>,
+    /// How many merge keys led here, one through the next.
+    depth: usize,
 }
 
 impl<'t> Merge<'t> {
@@ -201,7 +206,7 @@ impl<'t> Decoder<'t, '_, '_> {
             return Some(found);
         }
         let names = found.iter().enumerate().map(|(at, it)| (it.0.text.clone(), at)).collect();
-        let mut merge = Merge { found, names, weak: self.weak_keys(id) };
+        let mut merge = Merge { found, names, weak: self.weak_keys(id), depth: 0 };
         for source in merged {
             self.merge(source, &mut merge);
         }
@@ -266,9 +271,15 @@ impl<'t> Decoder<'t, '_, '_> {
                 for pair in own {
                     merge.add(pair);
                 }
+                if merge.depth >= MOST_MERGES {
+                    self.spent(id);
+                    return;
+                }
+                merge.depth += 1;
                 for source in merged {
                     self.merge(source, merge);
                 }
+                merge.depth -= 1;
             }
             // A list has to stand here itself; an alias of one does not merge.
             Kind::Sequence(items)
@@ -316,6 +327,9 @@ impl<'t> Decoder<'t, '_, '_> {
             if first.0 == second.0 {
                 let diagnostic = duplicate(tree, first.0.1, first.2, second.2);
                 self.report(diagnostic);
+                if self.sink.is_full() {
+                    return;
+                }
             }
         }
     }
@@ -361,6 +375,9 @@ impl<'t> Decoder<'t, '_, '_> {
     }
 
     fn ignored(&mut self, key: &Text<'t>, what: &str, known: &[&'static str]) {
+        if self.sink.is_full() {
+            return;
+        }
         let message = format!("`{}` is not a key of {what} and has no effect", key.text);
         let hint = hints::unknown_key(&key.text, what, known);
         self.report(Diagnostic::new(Rule::IgnoredKey, key.span, message).hint(hint));

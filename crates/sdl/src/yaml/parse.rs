@@ -3,7 +3,7 @@
 //! Recursion is bounded by [`MAX_DEPTH`]; aliases become references, so the tree is as large as the text.
 
 use super::scan::{Scanner, Token};
-use super::{Kind, MAX_DEPTH, Node, NodeId, Style, Tree, YamlError};
+use super::{Kind, MAX_DEPTH, MAX_NODES, Node, NodeId, Style, Tree, YamlError};
 use crate::diagnostics::Span;
 use crate::rules::Rule;
 use std::borrow::Cow;
@@ -20,7 +20,7 @@ pub(crate) fn parse(source: &str) -> Result<Tree<'_>, YamlError> {
         scanner: Scanner::new(source),
         tree: Tree::default(),
         anchors: BTreeMap::new(),
-        handles: Vec::new(),
+        handles: BTreeMap::new(),
         depth: 0,
     };
     parser.document()?;
@@ -67,7 +67,7 @@ struct Parser<'s> {
     /// The latest definition of each anchor, by where it stands; without node while that is open.
     anchors: BTreeMap<&'s str, (u32, Option<NodeId>)>,
     /// Tag handles that the document declares.
-    handles: Vec<(&'s str, Cow<'s, str>)>,
+    handles: BTreeMap<&'s str, Cow<'s, str>>,
     depth: usize,
 }
 
@@ -157,13 +157,12 @@ impl<'s> Parser<'s> {
                     has_version = true;
                 }
                 Token::TagDirective { handle, prefix } => {
-                    if self.handles.iter().any(|it| it.0 == handle) {
+                    if self.handles.insert(handle, prefix).is_some() {
                         return Err(YamlError::syntax(
                             span,
                             format!("a second `%TAG {handle}` directive"),
                         ));
                     }
-                    self.handles.push((handle, prefix));
                 }
                 _ => {}
             }
@@ -176,10 +175,25 @@ impl<'s> Parser<'s> {
         if self.depth >= MAX_DEPTH {
             return Err(too_deep(self.span()?));
         }
+        self.bounded()?;
         self.depth += 1;
         let result = self.node_within(is_block, in_mapping);
         self.depth -= 1;
         result
+    }
+
+    /// Nodes are what memory and time go into; a file within the limit of bytes may hold too many.
+    fn bounded(&mut self) -> Parse<()> {
+        if self.tree.len() < MAX_NODES {
+            return Ok(());
+        }
+        Err(YamlError {
+            rule: Rule::TooLarge,
+            span: self.span()?,
+            message: format!("the file holds more than {MAX_NODES} values"),
+            hint: Some("split it into several deployments"),
+            context: None,
+        })
     }
 
     fn node_within(&mut self, is_block: bool, in_mapping: bool) -> Parse {
@@ -249,7 +263,7 @@ impl<'s> Parser<'s> {
     /// A tag in its short form.
     fn tag(&self, handle: &'s str, suffix: Cow<'s, str>, span: Span) -> Parse<Cow<'s, str>> {
         const STANDARD: &str = "tag:yaml.org,2002:";
-        let declared = self.handles.iter().find(|it| it.0 == handle).map(|it| it.1.as_ref());
+        let declared = self.handles.get(handle).map(|it| it.as_ref());
         let prefix = match (declared, handle) {
             (Some(prefix), _) => prefix,
             (None, "") => "",
@@ -335,6 +349,7 @@ impl<'s> Parser<'s> {
         let mut items = Vec::new();
         while matches!(self.peek()?, Token::BlockEntry) {
             let (_, span) = self.scanner.take()?;
+            self.bounded()?;
             let ends = self.is(&[Token::BlockEntry, Token::Key, Token::Value, Token::BlockEnd])?;
             items.push(if ends { self.empty_after(span.end) } else { self.node(true, false)? });
         }
@@ -354,6 +369,7 @@ impl<'s> Parser<'s> {
                         .context(start, "the list begins here"));
                 }
             }
+            self.bounded()?;
             let ends = self.is(&[Token::BlockEntry, Token::BlockEnd])?;
             items.push(if ends { self.empty_after(span.end) } else { self.node(true, false)? });
         }
@@ -373,6 +389,7 @@ impl<'s> Parser<'s> {
                         .context(start, "the mapping begins here"));
                 }
             }
+            self.bounded()?;
             let key =
                 if self.is(ends)? { self.empty_after(span.end) } else { self.node(true, true)? };
             let value = if matches!(self.peek()?, Token::Value) {
@@ -458,6 +475,7 @@ impl<'s> Parser<'s> {
                 continue;
             }
             let (_, span) = self.scanner.take()?;
+            self.bounded()?;
             let key = if self.is(&[Token::Value, Token::FlowEntry, Token::FlowMappingEnd])? {
                 self.empty_after(span.end)
             } else {
