@@ -475,3 +475,35 @@ fn what_is_said_to_the_compiler_about_the_whole_file_stays_before_everything() {
         "# haggle: budget 50 usd/month\n\nversion: \"2.0\"\nservices: {}\n",
     );
 }
+
+#[test]
+fn comments_deeper_than_a_key_stay_with_what_it_holds() {
+    check(
+        "\
+services:
+  web:
+    env:
+      - A=1
+     # about A
+    ##### optional
+      # - B=2
+    image: x
+    # about web
+
+    # about nothing
+",
+        "\
+services:
+  web:
+    image: x
+    env:
+      - A=1
+      # about A
+      ##### optional
+      # - B=2
+    # about web
+
+    # about nothing
+",
+    );
+}

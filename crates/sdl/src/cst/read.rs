@@ -103,13 +103,23 @@ impl<'s> Reader<'s, '_> {
         }
     }
 
-    /// Comments that, by their indentation, still belong to a block.
-    fn belonging(&mut self, column: usize) -> Vec<Comment<'s>> {
+    /// Comments that, by their indentation, still belong to a block: those deeper than what holds it.
+    /// Shallower ones between them belong to it as well, unless a blank line parts them.
+    fn belonging(&mut self, holder: Option<usize>) -> Vec<Comment<'s>> {
         let next = (!self.is_end()).then(|| self.column(self.at));
-        let belongs = |it: &Comment<'_>| {
-            it.is_alone && it.column >= column && next.is_none_or(|n| it.column > n)
-        };
-        let count = self.pending.iter().take_while(|it| belongs(it)).count();
+        let is_deeper = |column: usize, than: Option<usize>| than.is_none_or(|it| column > it);
+        let mut count = 0;
+        for (index, comment) in self.pending.iter().enumerate() {
+            let is_parted = index > count && comment.after_blank;
+            if !comment.is_alone || is_parted {
+                break;
+            }
+            if is_deeper(comment.column, holder) && is_deeper(comment.column, next) {
+                count = index + 1;
+            } else if comment.column == 0 {
+                break;
+            }
+        }
         self.pending.drain(..count).collect()
     }
 
@@ -148,7 +158,7 @@ impl<'s> Reader<'s, '_> {
             file.marker = Some(self.same_line());
         }
         if let Some(root) = self.tree.root() {
-            let node = self.node(root, 0)?;
+            let node = self.node(root, None)?;
             file.root = Some(node);
         }
         self.trivia();
@@ -181,8 +191,8 @@ impl<'s> Reader<'s, '_> {
         }
     }
 
-    /// A node of a block at a column.
-    fn node(&mut self, id: NodeId, column: usize) -> Read<Node<'s>> {
+    /// A node held by a block at a column; the root is held by nothing.
+    fn node(&mut self, id: NodeId, holder: Option<usize>) -> Read<Node<'s>> {
         let place = self.place(id);
         let tree = self.tree;
         let kind = &tree.raw(id).kind;
@@ -205,8 +215,10 @@ impl<'s> Reader<'s, '_> {
         let opens = self.byte(0);
         let raw = self.slice(place.clone());
         node.body = match kind {
-            Kind::Mapping(pairs) if opens != Some(b'{') => Body::Map(self.mapping(pairs)?),
-            Kind::Sequence(items) if opens != Some(b'[') => Body::Seq(self.sequence(items)?),
+            Kind::Mapping(pairs) if opens != Some(b'{') => Body::Map(self.mapping(pairs, holder)?),
+            Kind::Sequence(items) if opens != Some(b'[') => {
+                Body::Seq(self.sequence(items, holder)?)
+            }
             Kind::Mapping(_) | Kind::Sequence(_) => {
                 node.before = std::mem::take(&mut self.pending);
                 let parts = self.flow(id)?;
@@ -227,7 +239,7 @@ impl<'s> Reader<'s, '_> {
                         raw
                     }
                 };
-                Body::Scalar { raw, text: text.clone(), style: *style, column }
+                Body::Scalar { raw, text: text.clone(), style: *style, column: holder.unwrap_or(0) }
             }
         };
         Ok(node)
@@ -257,7 +269,7 @@ impl<'s> Reader<'s, '_> {
         own
     }
 
-    fn mapping(&mut self, pairs: &[(NodeId, NodeId)]) -> Read<Block<'s>> {
+    fn mapping(&mut self, pairs: &[(NodeId, NodeId)], holder: Option<usize>) -> Read<Block<'s>> {
         let column = self.column(self.at);
         let mut block = Block::default();
         for (key, value) in pairs {
@@ -269,7 +281,7 @@ impl<'s> Reader<'s, '_> {
             if is_explicit {
                 self.passed(self.at + 1);
             }
-            let key = self.node(*key, column)?;
+            let key = self.node(*key, Some(column))?;
             // A key in several lines, or one that is no scalar, stays as it is with the whole file.
             let is_simple = match &key.body {
                 Body::Scalar { raw, style, .. } => {
@@ -290,11 +302,11 @@ impl<'s> Reader<'s, '_> {
             let entry = self.entry(lead, after_blank, Some(key), *value, column)?;
             block.entries.push(entry);
         }
-        block.tail = self.belonging(column);
+        block.tail = self.belonging(holder);
         Ok(block)
     }
 
-    fn sequence(&mut self, items: &[NodeId]) -> Read<Block<'s>> {
+    fn sequence(&mut self, items: &[NodeId], holder: Option<usize>) -> Read<Block<'s>> {
         let column = self.column(self.at);
         let mut block = Block::default();
         for item in items {
@@ -308,7 +320,7 @@ impl<'s> Reader<'s, '_> {
             let entry = self.entry(lead, after_blank, None, *item, column)?;
             block.entries.push(entry);
         }
-        block.tail = self.belonging(column);
+        block.tail = self.belonging(holder);
         Ok(block)
     }
 
@@ -323,14 +335,14 @@ impl<'s> Reader<'s, '_> {
     ) -> Read<Entry<'s>> {
         self.trivia();
         let mut head = self.same_line();
-        let mut value = self.node(value, column)?;
+        let mut value = self.node(value, Some(column))?;
         self.trivia();
         let (mut tail, mut inner) = (None, Vec::new());
         match &value.body {
             Body::Map(_) | Body::Seq(_) => {}
             Body::Empty => {
                 tail = head.take().or_else(|| self.same_line());
-                inner = self.belonging(column + 1);
+                inner = self.belonging(Some(column));
             }
             _ => {
                 // Comments between the key and a value on a later line go before both.
