@@ -73,10 +73,10 @@ pub(super) fn check(cx: &Cx<'_, '_, '_>, sink: &mut Sink) {
 fn fault(image: &str, parts: ImageRef<'_>) -> Option<(&'static str, String)> {
     if let Some((scheme, rest)) = image.split_once("://") {
         let rest = rest.strip_prefix("hub.docker.com/r/").unwrap_or(rest);
-        let rest = rest.trim_end_matches('/');
+        let rest = lower_path(rest.trim_end_matches('/'));
         return Some(match scheme {
-            "http" | "https" | "docker" => ("it is an address", format!("write `{rest}`")),
-            _ => ("it is an address", "write the name as `docker pull` takes it".to_owned()),
+            "http" | "https" | "docker" => ("it is a web address", format!("write `{rest}`")),
+            _ => ("it is a web address", "write the name as `docker pull` takes it".to_owned()),
         });
     }
     if image.contains(char::is_whitespace) {
@@ -86,16 +86,9 @@ fn fault(image: &str, parts: ImageRef<'_>) -> Option<(&'static str, String)> {
             true => ("there is white space in it", "remove the white space".to_owned()),
         });
     }
-    // The registry's host may have capitals, the path may not.
-    let path = match parts.name.split_once('/') {
-        Some((host, path)) if host.contains(['.', ':']) => path,
-        _ => parts.name,
-    };
-    if path.contains(|it: char| it.is_ascii_uppercase()) {
-        return Some((
-            "names of images are in lower case",
-            format!("write `{}`", image.replace(path, &path.to_ascii_lowercase())),
-        ));
+    let lower = lower_path(image);
+    if lower != image {
+        return Some(("names of images are in lower case", format!("write `{lower}`")));
     }
     if parts.tag == Some("") {
         return Some((
@@ -104,6 +97,18 @@ fn fault(image: &str, parts: ImageRef<'_>) -> Option<(&'static str, String)> {
         ));
     }
     None
+}
+
+/// The same image with its path in lower case: registry, tag and digest may have capitals.
+fn lower_path(image: &str) -> String {
+    let name = ImageRef::parse(image).name;
+    let path = match name.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) => path,
+        _ => name,
+    };
+    let (before, after) = image.split_at(name.len() - path.len());
+    let after = after.get(path.len()..).unwrap_or_default();
+    format!("{before}{}{after}", path.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -121,6 +126,13 @@ mod tests {
         check("localhost:5000/a/b:2", "localhost:5000/a/b", Some("2"), None);
         check("a/b@sha256:00", "a/b", None, Some("sha256:00"));
         check("a/b:1@sha256:00", "a/b", Some("1"), Some("sha256:00"));
+    }
+
+    #[test]
+    fn only_the_path_is_put_into_lower_case() {
+        assert_eq!(lower_path("GHCR.io/Some/Web:RC1"), "GHCR.io/some/web:RC1");
+        assert_eq!(lower_path("Some/Web"), "some/web");
+        assert_eq!(lower_path("a.example:5000/b"), "a.example:5000/b");
     }
 
     #[test]

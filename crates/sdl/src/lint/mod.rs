@@ -60,6 +60,7 @@ pub(crate) fn run(cx: &Cx<'_, '_, '_>, sink: &mut Sink) {
             }
         }
     }
+    sink.sort_warnings();
     let options = cx.options;
     if directives.is_empty() && options.allow.is_empty() && options.deny.is_empty() {
         return;

@@ -6,14 +6,14 @@
 use super::{Budget, Cx, is_there};
 use crate::ast::Resources;
 use crate::diagnostics::{Diagnostic, Sink, Span};
+use crate::explain::cost;
 use crate::quantity::Price;
 use crate::rules::Rule;
 use std::collections::BTreeSet;
 
-/// The average block time that clients of the network count with, in milliseconds (spec `chain.md` 2.7).
-const BLOCK_TIME_MS: u128 = 6_500;
-/// A twelfth of 365.25 days.
-const MONTH_MS: u128 = 2_629_800_000;
+/// The same as what `explain` counts with.
+const BLOCK_TIME_MS: u128 = cost::BLOCK_TIME_MS as u128;
+const MONTH_MS: u128 = cost::MONTH_MS as u128;
 
 /// Beyond this multiple of what anyone charges a price is a slip. Prices are ceilings, and files in use are
 /// often tens or hundreds of times above what is bid; that alone is no reason to speak.

@@ -74,10 +74,11 @@ fn command_line(first: &Text<'_>, rest: &[Text<'_>], sink: &mut Sink) {
         return;
     }
     let message = format!("no program is called `{}`", shortened(&first.text));
-    let mut hint = format!(
-        "write each word as an entry of its own: `- {program}`, `- {}`, …",
-        arguments.first().unwrap_or(&"")
-    );
+    let is_plain = words.len() <= 8 && !first.text.contains(['"', '\'', '\\', ',', '[', ']', '#']);
+    let mut hint = match is_plain {
+        true => format!("write each word as an entry of its own: `[{}]`", words.join(", ")),
+        false => format!("write each word as an entry of its own, `{program}` first"),
+    };
     if rest.is_empty() && first.text.contains(['&', '|', ';', '>', '$']) {
         hint = "write `- sh`, `- -c` and then the whole line as the third entry".to_owned();
     }

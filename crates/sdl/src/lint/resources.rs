@@ -82,7 +82,8 @@ fn memory(cx: &Cx<'_, '_, '_>, resources: &Resources<'_>, sink: &mut Sink) {
         "M" => value.saturating_mul(1 << 20),
         _ => value.saturating_mul(1 << 10),
     };
-    let percent = (missing.saturating_sub(memory.value)).saturating_mul(100) / missing.max(1);
+    let lacking = missing.saturating_sub(memory.value).saturating_mul(100);
+    let percent = lacking.saturating_add(missing / 2) / missing.max(1);
     let message = format!("`{written}` is {mebi} MiB, {percent} % less than `{number}{suffix}i`");
     sink.push(
         Diagnostic::new(Rule::DecimalMemory, memory.span, message)
@@ -262,9 +263,7 @@ fn gpus(cx: &Cx<'_, '_, '_>, profile: &str, gpu: &Gpu, lookups: &mut usize, sink
 fn model_span(cx: &Cx<'_, '_, '_>, profile: &str, model: &str) -> Option<Span> {
     let path = ["profiles", "compute", profile, "resources", "gpu", "attributes", "vendor"];
     let vendor = cx.find(&path)?;
-    let Some((key, list)) = cx.child(vendor, "nvidia") else {
-        return None;
-    };
+    let (key, list) = cx.child(vendor, "nvidia")?;
     if let Kind::Sequence(items) = &cx.tree.get(list).kind {
         for item in items {
             if let Some((_, value)) = cx.child(*item, "model")
@@ -305,6 +304,10 @@ fn known_model(word: &str) -> Option<&'static str> {
         {
             return Some(found);
         }
+    }
+    // In short names every letter counts: an `h300` is no `b300`.
+    if plain.len() < 6 {
+        return None;
     }
     let own = digits(&plain);
     suggest::nearest(&plain, MODELS.iter().copied().filter(|it| digits(it) == own))
