@@ -330,6 +330,13 @@ impl Ctx {
         router.deliver(self, &message.type_url, &message.value)
     }
 
+    /// Tells a fact to the modules that stand later in the list and listen to it
+    /// ([`crate::Routes::hook`]), at once and in the order of the list.
+    pub fn tell<F: 'static>(&mut self, fact: &F) -> Result {
+        let router = self.router();
+        router.tell(self, fact)
+    }
+
     /// Tells consensus about a validator's new power, at the end of this block.
     pub fn update_validator(&mut self, update: ValidatorUpdate) {
         self.validator_updates.push(update);

@@ -3,7 +3,10 @@
 //! A module lists its handlers; where they are served is read from the descriptors, and a reply
 //! type that is not the method's own stops the program at start.
 
-use std::collections::BTreeMap;
+use std::{
+    any::{Any as Fact, TypeId},
+    collections::BTreeMap,
+};
 
 use prost::{Message, Name};
 use prost_types::Any;
@@ -34,6 +37,8 @@ type Deliver = Box<dyn Fn(&mut Ctx, &[u8]) -> Result<Vec<u8>> + Send + Sync>;
 type Check = Box<dyn Fn(&[u8]) -> Result + Send + Sync>;
 type Answer = Box<dyn Fn(&View, &[u8]) -> Result<Vec<u8>> + Send + Sync>;
 
+type Hear = Box<dyn Fn(&mut Ctx, &dyn Fact) -> Result + Send + Sync>;
+
 struct MsgRoute {
     reply_url: String,
     check: Check,
@@ -45,6 +50,7 @@ struct MsgRoute {
 pub struct Router {
     msgs: BTreeMap<String, MsgRoute>,
     queries: BTreeMap<String, Answer>,
+    hooks: BTreeMap<TypeId, Vec<Hear>>,
 }
 
 /// The table a module writes its handlers into.
@@ -57,6 +63,19 @@ fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M> {
 }
 
 impl Routes<'_> {
+    /// A hook: `handler` runs whenever a module below tells this fact ([`Ctx::tell`]). The fact is a
+    /// plain type of the module that tells it, so calls keep going down the list of modules: the
+    /// teller knows no listener. Listeners of one fact run in the order of the list, and a fault of
+    /// one is the teller's.
+    pub fn hook<F: 'static>(&mut self, handler: fn(&mut Ctx, &F) -> Result) -> &mut Self {
+        let hear: Hear = Box::new(move |cx, fact| match fact.downcast_ref::<F>() {
+            Some(fact) => handler(cx, fact),
+            None => Err(Fault::plain("a hook heard a fact of another type")),
+        });
+        self.router.hooks.entry(TypeId::of::<F>()).or_default().push(hear);
+        self
+    }
+
     /// A message's handler. `()` stands for any reply without fields.
     pub fn msg<M: Request, R: Message + Name + 'static>(
         &mut self,
@@ -162,6 +181,12 @@ impl Router {
         let route = self.msgs.get(type_url).ok_or_else(|| no_handler(type_url))?;
         let value = (route.deliver)(cx, bytes)?;
         Ok(Any { type_url: route.reply_url.clone(), value })
+    }
+
+    /// Runs the hooks of a fact.
+    pub(crate) fn tell<F: 'static>(&self, cx: &mut Ctx, fact: &F) -> Result {
+        let hooks = self.hooks.get(&TypeId::of::<F>()).map_or(&[][..], Vec::as_slice);
+        hooks.iter().try_for_each(|hear| hear(cx, fact))
     }
 
     /// Answers a query; none when no module serves the path.
