@@ -3,6 +3,7 @@
 mod codegen;
 mod demo;
 mod docker;
+mod fuzz;
 mod images;
 mod proc;
 mod tests;
@@ -24,6 +25,8 @@ Usage: cargo xtask <task>
   demo --stop                 end a market that was left up
   test [FILTER…]              run every test; installs what the tests need
   setup                       only install what tests and demo need
+  fuzz [TARGET] [--seconds N] [--keep]
+                              look for inputs that break a promise; installs what it needs
   ci                          format, lints, tests: what must hold before a merge
   tidy                        style rules that a program can check
   codegen TABLE               write proto/ from a table of interface facts
@@ -64,6 +67,7 @@ fn run(args: &[&str]) -> Result<()> {
         }
         ["test", filter @ ..] => tests::run(filter),
         ["setup"] => tests::setup(),
+        ["fuzz", options @ ..] => fuzz::run(&fuzz::Options::parse(options)?),
         ["tidy"] => tidy(),
         ["ci"] => {
             cargo(&["fmt", "--all", "--check"])?;

@@ -19,8 +19,8 @@ use crate::diagnostics::Span;
 use crate::rules::Rule;
 use std::borrow::Cow;
 
-/// Most nodes that are read: several times what a file of a mebibyte holds that someone wrote.
-pub(crate) const MAX_NODES: usize = 250_000;
+/// Most nodes that are read: twice what a mebibyte holds of files that people write.
+pub(crate) const MAX_NODES: usize = 100_000;
 
 /// Deepest nesting that is read.
 pub(crate) const MAX_DEPTH: usize = 128;

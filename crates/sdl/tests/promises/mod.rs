@@ -10,9 +10,19 @@ use arbitrary::Unstructured;
 use prost::Message;
 use sdl::{Compiled, Diagnostics, Manifest, RenderOptions};
 
-/// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 5] =
-    [("text", text), ("tree", tree), ("twice", twice), ("fmt", fmt), ("manifest", manifest)];
+/// One promise.
+pub type Promise = fn(&[u8]);
+
+/// Every target: its name, the folder of its corpus, its promise.
+pub const TARGETS: [(&str, &str, Promise); 7] = [
+    ("text", "text", text),
+    ("tree", "tree", tree),
+    ("twice", "text", twice),
+    ("fmt", "text", fmt),
+    ("ide", "text", ide),
+    ("compose", "compose", compose),
+    ("manifest", "manifest", manifest),
+];
 
 /// Any bytes are answered: compiled, or refused with a report that can be shown in all its forms.
 pub fn text(bytes: &[u8]) {
@@ -60,8 +70,57 @@ pub fn twice(bytes: &[u8]) {
 /// Formatting keeps the meaning of a file, and formatting again changes nothing.
 pub fn fmt(bytes: &[u8]) {
     let Ok(source) = std::str::from_utf8(bytes) else { return };
-    // Until there is a formatter, the text itself is its own best form.
-    let _ = sdl::compile(source);
+    let before = sdl::compile(source);
+    let formatted = match sdl::fmt::format(source) {
+        Ok(formatted) => formatted,
+        Err(found) => {
+            assert!(found.first_error().is_some(), "not formatted, and no reason given");
+            return assert!(before.is_err(), "compiles, but is not formatted");
+        }
+    };
+    assert_eq!(sdl::fmt::format(&formatted).unwrap(), formatted, "formatting again changes it");
+    match (before, sdl::compile(&formatted)) {
+        (Ok(before), Ok(after)) => {
+            assert_eq!(before.version(), after.version());
+            assert_eq!(before.manifest, after.manifest);
+            assert_eq!(before.groups, after.groups);
+        }
+        (Err(_), Err(_)) => {}
+        (Ok(_), Err(found)) => panic!("no longer compiles: {found}\n{formatted}"),
+        (Err(found), Ok(_)) => panic!("compiles now: {found}\n{formatted}"),
+    }
+}
+
+/// An editor gets an answer at every place of every text.
+pub fn ide(bytes: &[u8]) {
+    let Ok(source) = std::str::from_utf8(bytes) else { return };
+    let document = sdl::ide::Document::new(source);
+    let options = sdl::CheckOptions::default();
+    let found = document.diagnostics(&options);
+    let whole = sdl::Span::new(0, source.len());
+    let _ = (document.symbols(), document.folds(), document.fixes(&found, whole));
+    // A bounded number of places, the end and one past it among them.
+    let step = (source.len() / 40).max(1);
+    for at in (0..=source.len() + 1).step_by(step).chain([source.len(), source.len() + 1]) {
+        let _ = (document.hover(at, &options), document.complete(at));
+        let _ = (document.definition(at), document.references(at, true));
+        if document.renamable(at).is_some() {
+            let _ = document.rename(at, "renamed");
+        }
+    }
+}
+
+/// A Compose file is answered, and what it becomes is a deployment file that compiles.
+pub fn compose(bytes: &[u8]) {
+    let Ok(source) = std::str::from_utf8(bytes) else { return };
+    match sdl::compose::from_compose(source) {
+        Ok(converted) => {
+            if let Err(found) = sdl::compile(&converted.sdl) {
+                panic!("does not compile: {found}\n{}", converted.sdl);
+            }
+        }
+        Err(found) => is_presentable(&found),
+    }
 }
 
 /// Any bytes are answered where a manifest is received.
@@ -95,6 +154,9 @@ fn keeps_promises(compiled: &Compiled) {
     assert_eq!(compiled.max_prices().len(), compiled.groups.len());
     assert!(compiled.groups_json().is_array());
     assert_eq!(compiled.version_hex().len(), 64);
+    let explained = sdl::explain::explain(compiled, &sdl::explain::Options::default());
+    assert!(!explained.to_text(80).is_empty());
+    let _ = sdl::diff::diff(compiled, compiled).to_text(80);
     if let Some(reclamation) = compiled.reclamation() {
         assert!(reclamation.min_window.seconds >= 0 && reclamation.min_window.nanos >= 0);
     }

@@ -11,21 +11,71 @@ const PLACEMENTS: [&str; 4] = ["dc", "west", "akash", "a b"];
 const ENDPOINTS: [&str; 4] = ["edge", "ip-2", "E", "a"];
 const VOLUMES: [&str; 5] = ["data", "default", "cache", "shm", "a/b"];
 const NUMBERS: [&str; 22] = [
-    "1", "2", "80", "443", "0", "65535", "65536", "-1", "4294967295", "4294967296", "0120", "0x50",
-    "080", "80.9", "1e1", "8_0", "0b1", "0o17", ".inf", "\"80\"", "~", "1e99",
+    "1",
+    "2",
+    "80",
+    "443",
+    "0",
+    "65535",
+    "65536",
+    "-1",
+    "4294967295",
+    "4294967296",
+    "0120",
+    "0x50",
+    "080",
+    "80.9",
+    "1e1",
+    "8_0",
+    "0b1",
+    "0o17",
+    ".inf",
+    "\"80\"",
+    "~",
+    "1e99",
 ];
 const CORES: [&str; 12] =
     ["1", "0.5", "100m", "1.001", "384", "1.5m", "0x1p1", "-1", "1_0", "\"2\"", "0.0099", "nan"];
 const SIZES: [&str; 16] = [
-    "1Gi", "512Mi", "0.1Gi", "5Mi", "1Ti", "100k", "1E", "1.9999999Mi", "1GB", "-1Gi", "0", "1e9",
-    "0x1p30", "\"1Gi\"", "16Ei", "",
+    "1Gi",
+    "512Mi",
+    "0.1Gi",
+    "5Mi",
+    "1Ti",
+    "100k",
+    "1E",
+    "1.9999999Mi",
+    "1GB",
+    "-1Gi",
+    "0",
+    "1e9",
+    "0x1p30",
+    "\"1Gi\"",
+    "16Ei",
+    "",
 ];
 const AMOUNTS: [&str; 10] =
     ["1", "100", "0.5", "10000000", "0", "-1", "1e3", "\"7\"", "0.0000000000000000001", "12.500"];
 const FLAGS: [&str; 8] = ["true", "false", "yes", "off", "\"true\"", "1", "~", "Y"];
 const TEXTS: [&str; 18] = [
-    "nginx", "nginx:1.25", "~", "\"\"", "A=b", "1.50", "true", "'it''s'", "\"\\u2028<&>\\t\"", "é",
-    "!!binary aGFsbG8=", "!!str 5", "0x10", "a: b", "[x]", "\"a\\nb\"", "2020-01-01", "<<",
+    "nginx",
+    "nginx:1.25",
+    "~",
+    "\"\"",
+    "A=b",
+    "1.50",
+    "true",
+    "'it''s'",
+    "\"\\u2028<&>\\t\"",
+    "é",
+    "!!binary aGFsbG8=",
+    "!!str 5",
+    "0x10",
+    "a: b",
+    "[x]",
+    "\"a\\nb\"",
+    "2020-01-01",
+    "<<",
 ];
 const PROTOS: [&str; 6] = ["tcp", "UDP", "TCP", "http", "\"\"", "~"];
 const HOSTS: [&str; 6] = ["a.example", "b.example", "x", "*.example", "a b", "A.example"];
@@ -223,7 +273,8 @@ fn resources(u: Bytes<'_, '_>, w: &mut Writer) -> Result<()> {
     }
     if u.ratio(1, 4)? {
         let units = mostly(u, "1", &["0", "25", "1.0", "~"])?;
-        let model = one(u, &["[]", "~", "[{model: t4}]", "[{model: a100, ram: 80Gi}, {model: t4}]"])?;
+        let model =
+            one(u, &["[]", "~", "[{model: t4}]", "[{model: a100, ram: 80Gi}, {model: t4}]"])?;
         let attributes = format!("{{vendor: {{nvidia: {model}}}}}");
         w.pair(4, "gpu", &format!("{{units: {units}, attributes: {attributes}}}"));
     }
