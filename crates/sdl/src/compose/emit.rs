@@ -13,6 +13,8 @@ use types::{Dec, Int};
 /// Class of persistent volumes: SSD, which most providers have.
 const CLASS: &str = "beta2";
 const PLACEMENT: &str = "anywhere";
+/// More services than anybody reads in a `to`.
+const MOST_CALLERS: usize = 20;
 
 pub(super) fn render(services: &[Service], options: &Options) -> String {
     let mut out = String::new();
@@ -126,6 +128,8 @@ fn service(out: &mut String, it: &Service, all: &[Service]) {
                 .collect();
         }
         callers.retain(|caller| *caller != it.sdl_name);
+        // Who stands here restricts nobody; a long list would say no more.
+        callers.truncate(MOST_CALLERS);
         comment(out, 6, &format!("Inside: `{}:{port}`.", it.sdl_name));
         let _ = writeln!(out, "      - port: {port}");
         if *is_udp {

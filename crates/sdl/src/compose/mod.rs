@@ -13,6 +13,7 @@ mod links;
 mod model;
 mod notes;
 mod ports;
+mod resources;
 mod service;
 mod value;
 mod volumes;

@@ -38,10 +38,6 @@ pub(super) struct Entry {
 }
 
 impl Value {
-    pub(super) fn null(span: Span) -> Self {
-        Self { span, data: Data::Null }
-    }
-
     pub(super) fn is_null(&self) -> bool {
         self.data == Data::Null
     }

@@ -224,7 +224,7 @@ fn verify(old: &Compiled, new: &Compiled, list: &mut List) {
 
 fn finish(old: &Compiled, new: &Compiled, list: List) -> Changes {
     let mut changes = list.0;
-    changes.sort_by(|a, b| b.consequence.cmp(&a.consequence));
+    changes.sort_by_key(|it| std::cmp::Reverse(it.consequence));
     let verdict = changes.iter().map(|it| it.consequence).max().unwrap_or(Consequence::Nothing);
     let restarted: BTreeSet<&str> = changes
         .iter()

@@ -39,7 +39,7 @@ pub struct Cost {
 /// An amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Amount {
-    /// In the denomination itself, exact to 18 digits and rounded up there.
+    /// In the denomination itself, as a plain decimal: exact to 18 digits and rounded up there.
     pub amount: String,
     /// In whole units with their symbol, rounded up to the sixth digit: `1.25 ACT`.
     pub words: String,
@@ -121,7 +121,7 @@ impl Amount {
             return Self { amount: words.clone(), words, usd: None };
         };
         Self {
-            amount: trimmed(&value.to_string()),
+            amount: plain(&value.to_string()),
             words: whole(value, denom),
             usd: usd(value, denom, options),
         }

@@ -63,11 +63,12 @@ pub(super) fn render(it: &Explanation, width: usize) -> String {
 
 /// At most six digits after the point are shown; the JSON has all of them.
 fn micro(amount: &str) -> String {
+    let amount = super::cost::grouped(amount);
     match amount.split_once('.') {
         Some((whole, fraction)) if fraction.len() > 6 => {
             format!("{whole}.{}…", fraction.get(..6).unwrap_or_default())
         }
-        _ => amount.to_owned(),
+        _ => amount,
     }
 }
 

@@ -46,9 +46,9 @@ fn costs_are_exact_and_never_rounded_down() {
     // 13 per block of 6.5 s: 2 per second.
     let cost = minimal(str::to_owned).cost.unwrap();
     assert_eq!(cost.per_block.amount, "13");
-    assert_eq!(cost.per_hour.amount, "7,200");
-    assert_eq!(cost.per_day.amount, "172,800");
-    assert_eq!(cost.per_month.amount, "5,259,600");
+    assert_eq!(cost.per_hour.amount, "7200");
+    assert_eq!(cost.per_day.amount, "172800");
+    assert_eq!(cost.per_month.amount, "5259600");
     assert_eq!(cost.per_month.words, "5.2596 ACT");
     assert_eq!(cost.per_month.usd.as_deref(), Some("5.26 USD"));
     // A third of a micro unit per hour is a whole one on the bill.
@@ -61,7 +61,7 @@ fn costs_are_exact_and_never_rounded_down() {
         it.replace("amount: 13", "amount: 9999999.999999999999999999")
             .replace("count: 1", "count: 19000")
     });
-    assert_eq!(dear.cost.unwrap().per_month.amount, "76,871,076,923,076,923.076923069235969231");
+    assert_eq!(dear.cost.unwrap().per_month.amount, "76871076923076923.076923069235969231");
 }
 
 #[test]
