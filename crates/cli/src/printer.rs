@@ -237,7 +237,7 @@ impl Printer {
         }
         let mut err = io::stderr().lock();
         if let Some(text) = &failure.rendered {
-            let _ = writeln!(err, "{}", text.trim_end());
+            let _ = writeln!(err, "{}\n", text.trim_end());
         }
         let label =
             if self.err_colors { "error:".red().bold().to_string() } else { "error:".into() };

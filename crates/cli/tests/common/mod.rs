@@ -7,6 +7,8 @@
     reason = "not every test file uses everything"
 )]
 
+pub(crate) mod sdl;
+
 use std::{
     io::Write,
     path::Path,

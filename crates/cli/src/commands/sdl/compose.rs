@@ -102,15 +102,17 @@ pub fn run(printer: &Printer, args: &Args) -> Result {
 
 /// Says what became of what, the losses last: they are what is still to be done.
 fn tell(printer: &Printer, name: &str, notes: &[Note]) {
-    for (carried, label) in [(Carried::Changed, "changed"), (Carried::Lost, "lost")] {
+    for carried in [Carried::Changed, Carried::Lost] {
         for it in notes.iter().filter(|it| it.carried == carried) {
-            let text = format!("{name}:{}: {}: {}", it.line, it.path, it.text);
+            let place = format!("{name}:{}: {}", it.line, it.path);
             match carried {
-                Carried::Lost => printer.warn(text),
-                _ => printer.note(format!("{label}: {text}")),
+                Carried::Lost => printer.warn(place),
+                _ => printer.note(format!("changed: {place}")),
             }
-            if let Some(advice) = &it.advice {
-                printer.note(format!("  {advice}"));
+            for text in std::iter::once(&it.text).chain(&it.advice) {
+                for line in report::wrap(text, printer.width().saturating_sub(2)) {
+                    printer.note(format!("  {line}"));
+                }
             }
         }
     }

@@ -93,7 +93,7 @@ pub(crate) fn reason(error: &io::Error) -> String {
 
 /// What a path is called in reports.
 pub(crate) fn name_of(path: &Path) -> String {
-    let shown = path.strip_prefix("./").unwrap_or(path);
+    let shown = path.strip_prefix("./").ok().filter(|it| *it != Path::new("")).unwrap_or(path);
     crate::printer::clean(&shown.display().to_string()).replace(['\n', '\t'], "?")
 }
 
