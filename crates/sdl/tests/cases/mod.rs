@@ -150,8 +150,8 @@ fn multiplied() -> Vec<(&'static str, String)> {
     );
     let env_bomb = {
         let mut text =
-            format!("{SERVICES}  a: {{image: x, env: &e [{}]}}\n", "AAAA=b,".repeat(40_000));
-        text = lines(&text, 60_000, |n, out| {
+            format!("{SERVICES}  a: {{image: x, env: &e [{}]}}\n", "AAAA=b,".repeat(20_000));
+        text = lines(&text, 15_000, |n, out| {
             let _ = writeln!(out, "  s{n}: {{env: *e}}");
         });
         text
@@ -160,19 +160,19 @@ fn multiplied() -> Vec<(&'static str, String)> {
         let _ = writeln!(out, "  b{n}: &m{} {{<<: *m{n}, k{n}: 1}}", n + 1);
     });
     let wide_merge = {
-        let keys: String = (0..40_000).map(|n| format!("k{n}: 1, ")).collect();
+        let keys: String = (0..20_000).map(|n| format!("k{n}: 1, ")).collect();
         let again: String = (0..20).map(|_| "*m, ").collect();
         format!("{SERVICES}  a: &m {{{keys}}}\n  b: {{<<: [{again}]}}\n  c: {{<<: *m, {keys}}}\n")
     };
     let wide_merges = {
-        let keys: String = (0..20_000).map(|n| format!("k{n}: 1, ")).collect();
-        lines(&format!("{SERVICES}  a: &m {{{keys}}}\n"), 50_000, |n, out| {
+        let keys: String = (0..10_000).map(|n| format!("k{n}: 1, ")).collect();
+        lines(&format!("{SERVICES}  a: &m {{{keys}}}\n"), 15_000, |n, out| {
             let _ = writeln!(out, "  b{n}: {{<<: *m}}");
         })
     };
     let long_text = {
         let text = format!("{SERVICES}  a: {{image: &x {}}}\n", "x".repeat(500_000));
-        lines(&text, 40_000, |n, out| {
+        lines(&text, 20_000, |n, out| {
             let _ = writeln!(out, "  s{n}: {{image: *x}}");
         })
     };
@@ -210,6 +210,12 @@ fn wide() -> Vec<(&'static str, String)> {
         (
             "services",
             lines(SERVICES, 100_000, |n, out| {
+                let _ = writeln!(out, "  s{n}: {{}}");
+            }),
+        ),
+        (
+            "services-half",
+            lines(SERVICES, 45_000, |n, out| {
                 let _ = writeln!(out, "  s{n}: {{}}");
             }),
         ),
