@@ -66,7 +66,8 @@ fn readdressed(name: &str, value: &str, old: &str, new: &str) -> Option<String> 
     let mut found = false;
     while let Some(at) = rest.find(old) {
         let (before, after) = (rest.get(..at)?, rest.get(at + old.len()..)?);
-        let starts = before.ends_with(['@', '/', ','])
+        let starts = before.ends_with(['@', ','])
+            || before.ends_with("//")
             || (before.is_empty() && out.is_empty() && is_address);
         let ends = after.is_empty() || after.starts_with([':', '/', ',', '?']);
         let has_port = after
