@@ -46,6 +46,20 @@ fn main() {
         mega / bare,
         count / bare
     );
+    let format = time(
+        &files,
+        |text| {
+            black_box(sdl::fmt::format(black_box(text)).is_ok());
+        },
+        is_test,
+    );
+    let format = format.as_secs_f64();
+    println!(
+        "sdl::fmt/files={}         {:8.1} MB/s {:10.0} files/s",
+        files.len(),
+        mega / format,
+        count / format
+    );
     println!("ratio to bare YAML parsing: {:.2} (wanted: at least 0.40)", bare / own);
 }
 
