@@ -241,9 +241,9 @@ fn of_a_folder_the_deployment_files_are_checked_in_order() {
     write(&home, "z/a.yml", WEB);
     write(&home, "compose.yaml", "services:\n  web:\n    image: nginx\n");
     write(&home, "z/kube.yaml", "apiVersion: v1\nkind: Deployment\n");
-    write(&home, "z/notes.txt", &wrong());
-    write(&home, ".git/c.yaml", &wrong());
-    write(&home, "node_modules/x/d.yaml", &wrong());
+    write(&home, "z/notes.txt", wrong());
+    write(&home, ".git/c.yaml", wrong());
+    write(&home, "node_modules/x/d.yaml", wrong());
     // A link back up is no way to run forever, and a pipe nobody writes to is not opened.
     symlink(home.path(), home.path().join("z/loop")).unwrap();
     let pipe = home.path().join("z/pipe.yaml");
@@ -256,6 +256,22 @@ fn of_a_folder_the_deployment_files_are_checked_in_order() {
     assert_eq!(home.run(&["sdl", "check", "compose.yaml"]).code, 1);
     let run = home.run(&["sdl", "check", "z"]);
     assert!(run.stderr.contains("2 files: 1 error in 1 file; 1 YAML file is something else"));
+}
+
+#[test]
+fn a_hook_that_names_every_yaml_file_is_not_in_the_way() {
+    let home = Home::new();
+    let compose = "services:\n  web:\n    image: nginx\n";
+    let path = write(&home, "compose.yaml", compose);
+    write(&home, "bad.yaml", wrong());
+    home.run_ok(&["sdl", "check", "--skip-others", "compose.yaml"]);
+    home.run_ok(&["sdl", "fmt", "--skip-others", "compose.yaml"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), compose);
+    let run = home.run(&["sdl", "check", "--skip-others", "--json", "compose.yaml", "bad.yaml"]);
+    assert_eq!(run.code, 1);
+    assert_eq!(value(&run)["files"].as_array().unwrap().len(), 1);
+    // A name that is wrong is still said.
+    assert_eq!(home.run(&["sdl", "check", "--skip-others", "none.yaml"]).code, 2);
 }
 
 #[test]

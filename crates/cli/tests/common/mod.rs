@@ -3,6 +3,7 @@
 #![allow(
     dead_code,
     clippy::allow_attributes,
+    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "not every test file uses everything"
 )]

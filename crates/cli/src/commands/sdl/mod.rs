@@ -55,7 +55,7 @@ pub enum Command {
     /// Say what an update from one file to another may change in place
     Diff(diff::Args),
     /// Write a new file from an image and a few answers
-    New(new::Args),
+    New(Box<new::Args>),
     /// Make a file from a Docker Compose file
     FromCompose(compose::Args),
     /// Explain the codes of reports

@@ -55,8 +55,8 @@ fn rules(text: &str) -> Result<Rules, String> {
     let words = Rule::ALL.iter().map(|it| short(*it));
     let typed = text.strip_prefix(PREFIX).unwrap_or(text);
     // Who remembers one half of a code gets the other.
-    let half = Rule::ALL.iter().map(|it| short(*it));
-    let half = half.filter(|it| it.split("::").any(|it| it == typed)).next();
+    let mut codes = Rule::ALL.iter().map(|it| short(*it));
+    let half = codes.find(|it| it.split("::").any(|it| it == typed));
     Err(match sdl::suggest::nearest(typed, words).or(half) {
         Some(near) => format!("there is no rule `{text}`; did you mean `{near}`?"),
         None => format!("there is no rule `{text}`; `haggle sdl rules` lists them all"),
