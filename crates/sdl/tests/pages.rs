@@ -1,5 +1,7 @@
 //! The page of each rule is true: its wrong example breaks that rule and no other, its right one breaks none.
 
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
 use sdl::{CheckOptions, Diagnostics, Rule, rules};
 use std::collections::BTreeSet;
 use std::path::Path;
