@@ -228,12 +228,13 @@ fn starts(it: &Service) -> Option<String> {
     if it.command.is_none() && it.args.is_none() {
         return None;
     }
-    let entry = match it.command.as_deref() {
-        None | Some([]) => vec!["(the image's entry point)".to_owned()],
-        Some(command) => command.iter().map(|it| words::shell_word(it)).collect(),
+    let words: Vec<String> = it.command.iter().chain(&it.args).flatten().cloned().collect();
+    // What looks like a secret is hidden, as in `diff`.
+    let line = crate::diff::mask::command_line(&words);
+    let text = match it.command.as_deref() {
+        None | Some([]) => format!("(the image's entry point) {line}").trim_end().to_owned(),
+        Some(_) => line,
     };
-    let args = it.args.iter().flatten().map(|it| words::shell_word(it));
-    let text = entry.into_iter().chain(args).collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(200) {
         Some((at, _)) => Some(format!("{}…", text.get(..at).unwrap_or_default())),
         None => Some(text),

@@ -101,7 +101,13 @@ fn each_way_in_is_told_apart() {
 
 #[test]
 fn values_of_the_environment_stay_out() {
-    let explanation = explain(&file("shop.yaml"), &Options::default());
+    let text = std::fs::read_to_string(snapshot::folder("files").join("shop.yaml")).unwrap();
+    let text = text.replace("\"64mb\"", "\"64mb\", \"--requirepass\", \"tok-abc123\"");
+    let explanation = explain(&sdl::compile(&text).unwrap(), &Options::default());
+    assert!(
+        explanation.to_text(120).contains("--requirepass (hidden)")
+            || explanation.to_text(120).contains("--requirepass '(hidden)'")
+    );
     for text in [explanation.to_text(80), serde_json::to_string(&explanation).unwrap()] {
         assert!(text.contains("API_TOKEN"));
         assert!(!text.contains("tok-abc123") && !text.contains("s3cret!"), "{text}");
