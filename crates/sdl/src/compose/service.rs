@@ -74,6 +74,19 @@ pub(super) fn read(
     {
         volumes::ram(&mut service, "/dev/shm", bytes, size.span, &path("shm_size"), notes);
     }
+    let directory = service
+        .volumes
+        .iter()
+        .filter(|it| !it.is_ram)
+        .find_map(|it| images::data_directory(&service.image, &it.mount))
+        .filter(|wanted| !service.env.iter().any(|it| it.0 == wanted.0));
+    if let Some((variable, value)) = directory {
+        let text = format!(
+            "`{variable}={value}` is added: a new disk holds `lost+found`, and the database wants an empty directory"
+        );
+        notes.changed(service.span, &path("environment"), text, "");
+        service.env.push((variable.to_owned(), value.to_owned()));
+    }
     if service.count > 1 && service.volumes.iter().any(|it| !it.is_ram) {
         let text = format!(
             "each of the {} replicas has volumes of its own; they share nothing",

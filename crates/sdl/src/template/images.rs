@@ -443,6 +443,14 @@ pub(crate) fn parts(image: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// What PostgreSQL has to be told when its directory is a disk of its own: a new disk holds `lost+found`, and it wants
+/// an empty directory.
+pub(crate) fn data_directory(image: &str, mount: &str) -> Option<(&'static str, &'static str)> {
+    let is_postgres = matches!(short_name(image), "postgres" | "postgis" | "pgvector");
+    (is_postgres && mount == "/var/lib/postgresql/data")
+        .then_some(("PGDATA", "/var/lib/postgresql/data/pgdata"))
+}
+
 /// The size of a name.
 pub(crate) fn size(name: &str) -> Option<Size> {
     let size = |cpu: &str, memory: &str, storage: &str| Size {

@@ -539,6 +539,13 @@ fn fill(answers: &Answers, base: &Template) -> (Template, Vec<Problem>) {
         }],
     };
     take!("env", NONE, |text| parse_pairs(text, true), |value| it.env = value);
+    let directory =
+        it.volumes.first().and_then(|volume| images::data_directory(&it.image, &volume.mount));
+    if let Some((name, value)) =
+        directory.filter(|wanted| !it.env.iter().any(|it| it.0 == wanted.0))
+    {
+        it.env.push((name.to_owned(), value.to_owned()));
+    }
     it.replicas = answer(answers, "replicas", "1").parse().unwrap_or(1);
     it.denom = answer(answers, "denom", &base.denom).to_owned();
     match answer(answers, "region", "any") {
