@@ -171,7 +171,7 @@ fn env(out: &mut String, it: &Template) {
         comment(
             out,
             4,
-            "It does not start without these; remove the `#` and fill them in. The provider can read them.",
+            "It does not start without these; remove `# ` and fill them in. The provider can read them.",
         );
         if it.env.is_empty() {
             out.push_str("    # env:\n");
