@@ -253,6 +253,8 @@ pub(crate) struct Placement<'t> {
 pub(crate) struct Pricing<'t> {
     pub(crate) denom: Text<'t>,
     pub(crate) amount: At<Price>,
+    /// Stands in the file without a value: as good as absent where it is used.
+    pub(crate) is_null: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -42,7 +42,8 @@ impl<'f, 't> Pair<'f, 't> {
     }
 
     pub(crate) fn pricing(&self) -> Option<&'f Entry<ast::Pricing<'t>>> {
-        self.placement.and_then(|it| it.value.pricing.get(&self.deployed.profile.text))
+        let entry = self.placement?.value.pricing.get(&self.deployed.profile.text)?;
+        (!entry.value.is_null).then_some(entry)
     }
 }
 

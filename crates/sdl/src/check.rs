@@ -377,7 +377,7 @@ fn leased_addresses<'f>(
                         .related(span, "the other use")
                         .reference(format!(
                             "SDL invalid: IP endpoint {ip:?} port: {} protocol: {} specified by service {name:?} already in use by {other:?}",
-                            expose.external.value, expose.proto.text
+                            expose.port.value, expose.proto.text
                         )),
                 );
             }

@@ -588,6 +588,22 @@ fn confidential_computing_marks_its_group_once() {
 // 6, 7: resources, placements.
 
 #[test]
+fn a_gpu_without_keys_orders_none_and_says_so() {
+    let before = accepted(BASE);
+    for gpu in ["1", "a100", "[]", "{}", "~"] {
+        let found = accepted(&changed(&[(CPU, &format!("{CPU}        gpu: {gpu}\n"))]));
+        assert_eq!(found.version_hex(), before.version_hex(), "{gpu}");
+        assert_eq!(found.groups_json(), before.groups_json(), "{gpu}");
+        let warned = found.warnings.iter().any(|it| it.rule == Rule::IgnoredKey);
+        assert_eq!(warned, !matches!(gpu, "{}" | "~"), "{gpu}");
+    }
+    assert_eq!(first(&changed(&[(CPU, &format!("{CPU}        gpu: [1]\n"))])).0, Rule::Type);
+    let attributes = |it: &str| changed(&[(CPU, &format!("{CPU}          attributes: {it}\n"))]);
+    accepted(&attributes("[]"));
+    assert_eq!(first(&attributes("[foo, bar]")).0, Rule::Type);
+}
+
+#[test]
 fn gpu_keys_are_sorted_and_their_memory_is_cut_to_whole_gi() {
     let keys = |list: &str| -> Vec<String> {
         let gpu = format!(
@@ -713,7 +729,10 @@ fn placements_take_any_name_and_signers_any_text() {
     };
     accepted(&spare("{denom: uakt, amount: 99999999999}"));
     assert_eq!(first(&spare("{denom: uakt, amount: 0}")).1, "invalid coin amount: amount is zero");
-    assert_eq!(first(&spare("~")).0, Rule::Price);
+    // A null price counts as none, which is a mistake only where something is deployed at it.
+    accepted(&spare("~"));
+    let price = "          denom: uakt\n          amount: 100\n";
+    assert_eq!(first(&changed(&[(price, "")])).0, Rule::NoPricing);
     assert_eq!(first(&spare("{denom: u, amount: 1}")).0, Rule::Denom);
 }
 
@@ -798,7 +817,7 @@ fn leased_addresses_clash_by_port_and_protocol_as_written() {
         .replace("  web:\n    dc:\n", "  web:\n    ab: {profile: web, count: 1}\n    dc:\n");
     assert_eq!(
         first(&twice).1,
-        "SDL invalid: IP endpoint \"ip-a\" port: 0 protocol:  specified by service \"web\" already in use by \"web\""
+        "SDL invalid: IP endpoint \"ip-a\" port: 80 protocol:  specified by service \"web\" already in use by \"web\""
     );
     // Use by a service that is not deployed is no use.
     let unused = format!("{BASE}endpoints: {{ip-a: {{kind: ip}}}}\n").replace(

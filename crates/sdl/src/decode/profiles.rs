@@ -71,11 +71,7 @@ impl<'t> Decoder<'t, '_, '_> {
 
     fn price(&mut self, name: Span, id: Option<NodeId>) -> Pricing<'t> {
         let Some(id) = id else {
-            self.report(
-                Diagnostic::new(Rule::Price, name, "a price is missing here")
-                    .hint("write `denom: uact` and `amount: 100` below it"),
-            );
-            return unreadable_price(name);
+            return Pricing { is_null: true, ..unreadable_price(name) };
         };
         let Some([denom, amount]) = self.fields(id, "a price", ["denom", "amount"]) else {
             return unreadable_price(self.tight(id));
@@ -129,14 +125,14 @@ impl<'t> Decoder<'t, '_, '_> {
             );
             denom.is_broken = true;
         }
-        Pricing { denom, amount: At { value, span } }
+        Pricing { denom, amount: At { value, span }, is_null: false }
     }
 }
 
 /// What stands in for a price that could not be read.
 fn unreadable_price<'t>(span: Span) -> Pricing<'t> {
     let amount = At { value: Price::from_atto(Price::ONE), span };
-    Pricing { denom: Text::broken(span), amount }
+    Pricing { denom: Text::broken(span), amount, is_null: false }
 }
 
 fn amount_hint(text: &str) -> String {

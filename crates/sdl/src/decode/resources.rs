@@ -76,8 +76,9 @@ impl<'t> Decoder<'t, '_, '_> {
         let units = self.quantity(units, "the number of cores", around, 1000, quantity::cpu);
         let mut list: Vec<Attribute> = Vec::new();
         let attributes = self.present(attributes);
+        // The reference reads a list as keys and values in turn: an empty one says nothing.
         if let Some(id) = attributes
-            && matches!(self.tree.get(id).kind, Kind::Sequence(_))
+            && matches!(&self.tree.get(id).kind, Kind::Sequence(list) if !list.is_empty())
         {
             self.wrong_type(id, "the CPU's `attributes`", "a mapping");
         }
@@ -112,9 +113,20 @@ impl<'t> Decoder<'t, '_, '_> {
     fn gpu(&mut self, id: NodeId) -> Gpu {
         let tree = self.tree;
         let around = self.tight(id);
-        if !matches!(tree.get(id).kind, Kind::Mapping(_)) {
-            self.wrong_type(id, "`gpu`", "a mapping");
-            return Gpu { units: At { value: 1, span: around }, attributes: Vec::new() };
+        match &tree.get(id).kind {
+            Kind::Sequence(list) if !list.is_empty() => {
+                self.wrong_type(id, "`gpu`", "a mapping");
+                return Gpu { units: At { value: 1, span: around }, attributes: Vec::new() };
+            }
+            // The reference finds no keys in it, and so no GPU.
+            Kind::Scalar { .. } | Kind::Sequence(_) => {
+                let message = "`gpu` is not a mapping: no GPU is ordered";
+                self.report(
+                    Diagnostic::new(Rule::IgnoredKey, around, message)
+                        .hint("write `gpu: {units: 1, attributes: {vendor: {nvidia: }}}`"),
+                );
+            }
+            _ => {}
         }
         let mut units = At { value: 0, span: around };
         let mut attributes = None;
