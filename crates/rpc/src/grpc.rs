@@ -28,6 +28,7 @@ use crate::{
     gateway::height_of,
     reflection::{self, Reflection},
     services::Services,
+    status::UNIMPLEMENTED,
 };
 
 /// Largest message that is taken, in bytes.
@@ -128,7 +129,7 @@ impl Call {
         request: tonic::Request<Bytes>,
     ) -> Result<tonic::Response<Bytes>, Status> {
         if !self.services.serves(&self.path) {
-            return Err(self.refusal());
+            return Err(unserved(&self.services, &self.path).into());
         }
         let (metadata, _, data) = request.into_parts();
         let height = height_of(&metadata.into_headers())?;
@@ -140,21 +141,22 @@ impl Call {
         }
         Ok(response)
     }
+}
 
-    /// What is not served is an unknown method of a service that is, or an unknown service.
-    fn refusal(&self) -> Status {
-        let (service, method) =
-            self.path.trim_start_matches('/').rsplit_once('/').unwrap_or((&self.path, ""));
-        let known = registry()
-            .services()
-            .iter()
-            .find(|it| it.full_name == service)
-            .is_some_and(|it| it.methods.iter().any(|it| self.services.serves(&it.path)));
-        if known {
-            return Status::unimplemented(format!("unknown method {method} for service {service}"));
-        }
-        Status::unimplemented(format!("unknown service {service}"))
-    }
+/// What is not served is an unknown method of a service that is, or an unknown service.
+pub(crate) fn unserved(services: &Services, path: &str) -> QueryError {
+    let (service, method) = path.trim_start_matches('/').rsplit_once('/').unwrap_or((path, ""));
+    let known = registry()
+        .services()
+        .iter()
+        .find(|it| it.full_name == service)
+        .is_some_and(|it| it.methods.iter().any(|it| services.serves(&it.path)));
+    let text = if known {
+        format!("unknown method {method} for service {service}")
+    } else {
+        format!("unknown service {service}")
+    };
+    QueryError::new(UNIMPLEMENTED, text)
 }
 
 impl UnaryService<Bytes> for Call {

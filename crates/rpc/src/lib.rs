@@ -10,6 +10,7 @@ mod gateway;
 mod grpc;
 mod lenient;
 mod merkle;
+pub mod offline;
 mod reflection;
 pub mod search;
 mod server;

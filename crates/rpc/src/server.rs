@@ -196,7 +196,7 @@ async fn web(server: grpc::Server, request: Request) -> Response<Body> {
 }
 
 /// The gateway, and grpc-web by its content type.
-fn rest_router(gateway: Gateway, server: grpc::Server) -> Router {
+pub(crate) fn rest_router(gateway: Gateway, server: grpc::Server) -> Router {
     let gateway = Arc::new(gateway);
     Router::new().fallback(move |request: Request| {
         let (gateway, server) = (gateway.clone(), server.clone());
