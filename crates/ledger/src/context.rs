@@ -15,7 +15,7 @@ use types::wire::tendermint::{
 };
 
 use crate::{
-    Base, Changes, Fault, Halt, Result,
+    Base, Changes, Fault, Halt, Result, Sdk,
     gas::{self, Gas},
     routes::Router,
     state::{Checkpoint, Merge, State, prefix_end},
@@ -32,6 +32,10 @@ pub struct Block {
     pub hash: Vec<u8>,
     /// Consensus address of the proposer, 20 bytes.
     pub proposer: Vec<u8>,
+    /// Hash of the validators of the next height.
+    pub next_validators_hash: Vec<u8>,
+    /// Root of the state that this block is executed on; empty for the first block.
+    pub app_hash: Vec<u8>,
     pub last_commit: CommitInfo,
     pub misbehavior: Vec<Misbehavior>,
     pub consensus_params: ConsensusParams,
@@ -52,7 +56,12 @@ pub struct Ctx {
     validator_updates: Vec<ValidatorUpdate>,
     consensus_param_updates: Option<ConsensusParams>,
     router: Arc<Router>,
+    /// Messages being executed inside each other.
+    nesting: u8,
 }
+
+/// How deep messages may carry messages: what a transaction carries itself is the first level.
+const NESTING_MAX: u8 = 10;
 
 impl Deref for Ctx {
     type Target = View;
@@ -192,6 +201,7 @@ pub(crate) struct Mark {
     events: usize,
     validator_updates: usize,
     consensus_param_updates: Option<ConsensusParams>,
+    nesting: u8,
 }
 
 impl Ctx {
@@ -202,6 +212,7 @@ impl Ctx {
             validator_updates: Vec::new(),
             consensus_param_updates: None,
             router,
+            nesting: 0,
         }
     }
 
@@ -309,6 +320,7 @@ impl Ctx {
             events: self.events.len(),
             validator_updates: self.validator_updates.len(),
             consensus_param_updates: self.consensus_param_updates.clone(),
+            nesting: self.nesting,
         }
     }
 
@@ -322,12 +334,45 @@ impl Ctx {
         self.events.truncate(mark.events);
         self.validator_updates.truncate(mark.validator_updates);
         self.consensus_param_updates = mark.consensus_param_updates;
+        self.nesting = mark.nesting;
     }
 
     /// Executes another message's handler, as authz and gov do. The reply's type is its reply's.
+    /// Messages nest at most [`NESTING_MAX`] deep, `sdk/18` beyond.
     pub fn dispatch(&mut self, message: &prost_types::Any) -> Result<prost_types::Any> {
+        if self.nesting >= NESTING_MAX {
+            return Err(Sdk::InvalidRequest.wrap("messages are nested too deeply"));
+        }
         let router = self.router();
-        router.deliver(self, &message.type_url, &message.value)
+        self.nesting = self.nesting.saturating_add(1);
+        let outcome = router.deliver(self, &message.type_url, &message.value);
+        self.nesting = self.nesting.saturating_sub(1);
+        outcome
+    }
+
+    /// [`Self::dispatch`] for a message that another one carries: each of its events gets an
+    /// attribute that says which of the carried ones it belongs to.
+    pub fn dispatch_carried(
+        &mut self,
+        message: &prost_types::Any,
+        attribute: (&str, &str),
+    ) -> Result<prost_types::Any> {
+        let from = self.events.len();
+        let reply = self.dispatch(message)?;
+        for event in self.events.iter_mut().skip(from) {
+            event.attributes.push(crate::events::attribute(attribute.0, attribute.1));
+        }
+        Ok(reply)
+    }
+
+    /// Whether a module executes messages of this type.
+    pub fn executes(&self, type_url: &str) -> bool {
+        self.router.has_msg(type_url)
+    }
+
+    /// Runs the stateless check of a message that another one carries.
+    pub fn check_carried(&self, message: &prost_types::Any) -> Result {
+        self.router.check(&message.type_url, &message.value)
     }
 
     /// Tells a fact to the modules that stand later in the list and listen to it

@@ -22,12 +22,15 @@ pub mod cert;
 pub mod consensus;
 pub mod denoms;
 pub mod deployment;
+pub mod epochs;
 pub mod escrow;
 pub mod genesis;
 pub mod market;
 mod paging;
 pub mod provider;
+pub mod receipts;
 pub mod runtime;
+pub mod staking;
 #[cfg(test)]
 mod testing;
 

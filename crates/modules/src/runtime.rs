@@ -3,27 +3,28 @@
 
 use crate::{
     ante, audit, auth, bank, cert, consensus, denoms, deployment, escrow, market, provider,
+    receipts, staking,
 };
 
 ledger::runtime! {
     /// The ledger of the market.
     pub struct Market;
-    modules: auth::Auth, bank::Bank, consensus::Consensus, escrow::Escrow, provider::Provider,
-        audit::Audit, cert::Cert, denoms::Denoms, deployment::Deployment, market::Market;
+    modules: auth::Auth, bank::Bank, consensus::Consensus, staking::Staking, escrow::Escrow, provider::Provider,
+        audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
     pre_block: "upgrade", "auth";
     genesis: "auth", "authz", "bank", "distribution", "staking", "slashing", "gov", "vesting",
         "params", "audit", "upgrade", "mint", "crisis", "ibc", "evidence", "transfer", "consensus",
-        "feegrant", "cert", "oracle", "denoms", "deployment", "provider", "market", "genutil",
+        "feegrant", "cert", "oracle", "denoms", "receipts", "deployment", "provider", "market", "genutil",
         "epochs", "bme", "escrow", "awasm", "wasm";
     begin_block: "epochs", "07-tendermint", "audit", "auth", "authz", "awasm", "bank", "cert",
         "consensus", "denoms", "deployment", "distribution", "feegrant", "genutil", "gov",
-        "market", "mint", "oracle", "params", "provider", "transfer", "upgrade", "vesting",
+        "market", "mint", "oracle", "params", "provider", "receipts", "transfer", "upgrade", "vesting",
         "slashing", "bme", "wasm", "evidence", "escrow", "staking", "ibc";
     end_block: "gov", "staking", "07-tendermint", "audit", "auth", "authz", "awasm", "bank", "bme",
         "cert", "consensus", "denoms", "deployment", "distribution", "epochs", "escrow",
         "evidence", "feegrant", "genutil", "ibc", "market", "mint", "oracle", "params", "provider",
-        "slashing", "transfer", "upgrade", "vesting", "wasm";
+        "receipts", "slashing", "transfer", "upgrade", "vesting", "wasm";
 }
 
 #[cfg(test)]

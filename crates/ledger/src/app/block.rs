@@ -159,6 +159,9 @@ impl<R: Runtime> App<R> {
             cx.set_changes(genesis.clone());
         }
         let last = block_of(&cx);
+        let version = self.store.version();
+        let app_hash =
+            if version.height == 0 { Vec::new() } else { version.root.as_ref().to_vec() };
         let header =
             Header { chain_id: last.chain_id.clone(), time: request.time, height: request.height };
         must("header", HEADER.set(&mut cx, &header));
@@ -168,6 +171,8 @@ impl<R: Runtime> App<R> {
             time: request.time,
             hash: request.hash.clone(),
             proposer: request.proposer_address.clone(),
+            next_validators_hash: request.next_validators_hash.clone(),
+            app_hash,
             last_commit: request.decided_last_commit.clone(),
             misbehavior: request.misbehavior.clone(),
             consensus_params: last.consensus_params,
