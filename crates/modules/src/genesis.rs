@@ -55,6 +55,11 @@ pub fn local(accounts: &[(Address, Coins)]) -> Value {
             "send_enabled": [],
         },
         "denoms": { "params": { "denoms": DENOMS } },
+        "receipts": {
+            "params": { "lease_ends": true, "max_declines": 100 },
+            "lease_ends": [],
+            "declines": [],
+        },
         "deployment": { "deployments": [], "params": { "min_deposits": least } },
         "market": {
             "params": {

@@ -19,7 +19,7 @@ use super::{
     matching,
     params::{self, nanos},
     state::{
-        check_provider_reason, close_bid, close_lease, close_order, count_bids, find_bid,
+        Cause, check_provider_reason, close_bid, close_lease, close_order, count_bids, find_bid,
         find_lease, find_order, store_bid,
     },
 };
@@ -27,7 +27,7 @@ use crate::{
     base::{self, money},
     deployment as deployments,
     escrow::{self, AccountId},
-    provider as providers,
+    provider as providers, receipts,
 };
 
 pub(super) fn check_create(msg: &MsgCreateBid) -> Result {
@@ -86,6 +86,7 @@ pub(super) fn create(cx: &mut Ctx, msg: MsgCreateBid) -> Result {
         reclamation_window: msg.reclamation_window,
     };
     store_bid(cx, &bid)?;
+    receipts::retract(cx, &order.id, &msg.id.provider)?;
     cx.emit(EventBidCreated { id: msg.id, price: msg.price });
     let provider = id.provider.clone();
     escrow::create(cx, AccountId::Bid(id), provider, deposits)
@@ -167,6 +168,7 @@ pub(super) fn close(cx: &mut Ctx, msg: MsgCloseBid) -> Result {
         return close_bid(cx, bid);
     }
     let lease = find_lease(cx, &id.lease())?.ok_or(Error::UnknownLeaseForBid)?;
+    let mut cause = Cause::Provider { reason: msg.reason };
     match lease::State::try_from(lease.state) {
         Ok(lease::State::Active) => {
             if lease.reclamation.is_some() {
@@ -178,6 +180,7 @@ pub(super) fn close(cx: &mut Ctx, msg: MsgCloseBid) -> Result {
             if cx.unix_seconds() < deadline {
                 return Err(Error::ReclamationNotElapsed.into());
             }
+            cause = Cause::Reclaimed { reason: msg.reason };
         }
         _ => return Err(Error::LeaseNotActive.into()),
     }
@@ -187,7 +190,7 @@ pub(super) fn close(cx: &mut Ctx, msg: MsgCloseBid) -> Result {
     let group = deployments::group_of(cx, &id.group())?;
 
     deployments::pause_group(cx, group)?;
-    close_lease(cx, lease, lease::State::Closed, msg.reason)?;
+    close_lease(cx, lease, cause)?;
     close_bid(cx, bid)?;
     close_order(cx, order)?;
     end_payment(cx, &id.lease())

@@ -6,16 +6,11 @@ use types::{
     BidId, GroupId, LeaseId,
     wire::akash::{
         deployment::{v1::deployment, v1beta4::group},
-        market::{
-            v1::lease,
-            v1beta5::{Bid, Order, bid, order},
-        },
+        market::v1beta5::{Bid, Order, bid, order},
     },
 };
 
-use super::state::{
-    NO_FUNDS, OWNER, bids_of, close_bid, close_lease, close_order, find_lease, orders_of,
-};
+use super::state::{Cause, bids_of, close_bid, close_lease, close_order, find_lease, orders_of};
 use crate::{
     base, deployment as deployments,
     escrow::{self, Ended, Outcome},
@@ -31,30 +26,34 @@ pub(super) fn follow(cx: &mut Ctx, Outcome(ended): Outcome) -> Result {
     }
     let groups = deployments::groups_of(cx, &deployment.id)?;
     deployments::close(cx, deployment)?;
-    let state = if overdrawn { group::State::InsufficientFunds } else { group::State::Closed };
+    let (state, cause) = if overdrawn {
+        (group::State::InsufficientFunds, Cause::NoFunds)
+    } else {
+        (group::State::Closed, Cause::DeploymentClosed)
+    };
     for group in groups {
         if group.state == i32::from(group::State::Closed) {
             continue;
         }
         let id = GroupId::try_from(&group.id).map_err(base::id)?;
         deployments::close_group(cx, group, state)?;
-        group_ended(cx, &id, state)?;
+        group_ended(cx, &id, cause)?;
     }
     Ok(())
 }
 
 /// Closes the orders of a group that was closed, paused or ran out of money, with their bids and
 /// leases (chain.md 7.3).
-pub(super) fn group_ended(cx: &mut Ctx, group: &GroupId, state: group::State) -> Result {
+pub(super) fn group_ended(cx: &mut Ctx, group: &GroupId, cause: Cause) -> Result {
     for of in [order::State::Active, order::State::Open] {
         for order in orders_of(cx, group, of)? {
-            order_ended(cx, order, state)?;
+            order_ended(cx, order, cause)?;
         }
     }
     Ok(())
 }
 
-fn order_ended(cx: &mut Ctx, order: Order, state: group::State) -> Result {
+fn order_ended(cx: &mut Ctx, order: Order, cause: Cause) -> Result {
     let was_active = order.state == i32::from(order::State::Active);
     let id = order.id.clone();
     close_order(cx, order)?;
@@ -63,21 +62,17 @@ fn order_ended(cx: &mut Ctx, order: Order, state: group::State) -> Result {
     }
     if was_active {
         for bid in bids_of(cx, &id, bid::State::Active)? {
-            lease_ended(cx, bid, state)?;
+            lease_ended(cx, bid, cause)?;
         }
     }
     Ok(())
 }
 
-fn lease_ended(cx: &mut Ctx, bid: Bid, state: group::State) -> Result {
+fn lease_ended(cx: &mut Ctx, bid: Bid, cause: Cause) -> Result {
     let id = BidId::try_from(&bid.id).map_err(base::id)?.lease();
     close_bid(cx, bid)?;
     if let Some(lease) = find_lease(cx, &id)? {
-        let (state, reason) = match state {
-            group::State::InsufficientFunds => (lease::State::InsufficientFunds, NO_FUNDS),
-            _ => (lease::State::Closed, OWNER),
-        };
-        close_lease(cx, lease, state, reason)?;
+        close_lease(cx, lease, cause)?;
     }
     end_payment(cx, &id)
 }

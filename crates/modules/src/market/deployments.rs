@@ -21,7 +21,7 @@ use types::{
 use super::{
     cascade::{follow, group_ended},
     params::{self, nanos},
-    state::{create_order, has_running_lease},
+    state::{Cause, create_order, has_running_lease},
 };
 use crate::{
     base::{self, money},
@@ -156,7 +156,7 @@ pub(super) fn close_group(cx: &mut Ctx, msg: MsgCloseGroup) -> Result {
     let group = living_group(cx, &id)?;
     check_active(cx, &id.deployment())?;
     deployments::close_group(cx, group, group::State::Closed)?;
-    group_ended(cx, &id, group::State::Closed)
+    group_ended(cx, &id, Cause::GroupClosed)
 }
 
 pub(super) fn pause_group(cx: &mut Ctx, msg: MsgPauseGroup) -> Result {
@@ -167,7 +167,7 @@ pub(super) fn pause_group(cx: &mut Ctx, msg: MsgPauseGroup) -> Result {
     }
     check_active(cx, &id.deployment())?;
     deployments::pause_group(cx, group)?;
-    group_ended(cx, &id, group::State::Paused)
+    group_ended(cx, &id, Cause::GroupPaused)
 }
 
 /// Puts a paused group on offer again.

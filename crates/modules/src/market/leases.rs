@@ -19,7 +19,7 @@ use super::{
     cascade::follow,
     params::nanos,
     state::{
-        OWNER, bids_of, check_provider_reason, close_bid, close_lease, close_order, create_order,
+        Cause, bids_of, check_provider_reason, close_bid, close_lease, close_order, create_order,
         find_bid, find_lease, find_order, is_running, lose_bid, store_bid, store_lease,
         store_order,
     },
@@ -110,7 +110,7 @@ pub(super) fn close(cx: &mut Ctx, msg: MsgCloseLease) -> Result {
     }
     let (spec, reclamation) = (order.spec.clone(), order.reclamation);
 
-    close_lease(cx, lease, lease::State::Closed, OWNER)?;
+    close_lease(cx, lease, Cause::LeaseClosed)?;
     close_bid(cx, bid)?;
     close_order(cx, order)?;
     let outcome = escrow::close_payment(cx, &id)?;

@@ -1,12 +1,13 @@
 //! Orders, bids and leases, and what ends with what (chain.md 5, 7, 8).
 //!
-//! Calls: escrow, provider, audit, denoms, deployment. Called by: nobody. Owns: store `market`,
-//! orders under 11, bids under 12, leases under 13, params under 14. It stands above deployment
-//! and routes the messages of that chapter that also create or close orders, and the deletion of
-//! a provider, which only goes while no lease runs.
+//! Calls: escrow, provider, audit, denoms, receipts, deployment. Called by: nobody. Owns: store
+//! `market`, orders under 11, bids under 12, leases under 13, params under 14. It stands above
+//! deployment and routes the messages of that chapter that also create or close orders, the
+//! deletion of a provider, which only goes while no lease runs, and declines of orders.
 
 mod bids;
 mod cascade;
+mod declines;
 mod deployments;
 mod genesis;
 mod invariants;
@@ -37,6 +38,7 @@ impl Module for Market {
             .msg_checked(deployments::check_delete_provider, deployments::delete_provider);
         r.msg_checked(bids::check_create, bids::create)
             .msg_checked(bids::check_close, bids::close)
+            .msg_checked(declines::check, declines::decline)
             .msg_checked(leases::check_create, leases::create)
             .msg_checked(leases::check_withdraw, leases::withdraw)
             .msg_checked(leases::check_close, leases::close)

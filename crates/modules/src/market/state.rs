@@ -3,7 +3,7 @@
 
 use ledger::{Ctx, Fault, Index, Indexed, Result, View};
 use types::{
-    BidId, GroupId, LeaseId, OrderId,
+    Address, BidId, GroupId, LeaseId, OrderId,
     wire::akash::{
         deployment::{v1::DeploymentReclamation, v1beta4::GroupSpec},
         market::{
@@ -14,10 +14,15 @@ use types::{
             v1beta5::{Bid, Order, bid, order},
         },
     },
+    wire::haggle::market::v1::LeaseEndCause,
 };
 
 use super::Error;
-use crate::escrow::{self, AccountId};
+use crate::{
+    base,
+    escrow::{self, AccountId},
+    receipts,
+};
 
 /// Owner's text, dseq, gseq.
 pub(super) type GroupKey = (String, u64, u32);
@@ -177,6 +182,7 @@ pub(super) fn close_order(cx: &mut Ctx, mut order: Order) -> Result {
     }
     order.state = order::State::Closed.into();
     store_order(cx, &order)?;
+    receipts::forget(cx, &order.id)?;
     cx.emit(EventOrderClosed { id: order.id });
     Ok(())
 }
@@ -204,7 +210,7 @@ pub(super) fn lose_bid(cx: &mut Ctx, mut bid: Bid) -> Result {
 /// Closes a bid's account. That it cannot be closed must not keep the bid from ending.
 fn refund(cx: &mut Ctx, bid: &Bid) {
     let refunded = cx.attempt(|cx| {
-        let id = BidId::try_from(&bid.id).map_err(crate::base::id)?;
+        let id = BidId::try_from(&bid.id).map_err(base::id)?;
         // No deployment ends with a bid's account.
         let escrow::Outcome(_) = escrow::close_account(cx, &AccountId::Bid(id))?;
         Ok(())
@@ -212,22 +218,76 @@ fn refund(cx: &mut Ctx, bid: &Bid) {
     drop(refunded);
 }
 
+/// Why a lease ends. It decides state and reason of the lease and what is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    LeaseClosed,
+    GroupClosed,
+    GroupPaused,
+    DeploymentClosed,
+    /// The provider closes its bid.
+    Provider {
+        reason: i32,
+    },
+    /// The same after notice.
+    Reclaimed {
+        reason: i32,
+    },
+    NoFunds,
+}
+
+impl Cause {
+    fn state(self) -> lease::State {
+        match self {
+            Self::NoFunds => lease::State::InsufficientFunds,
+            _ => lease::State::Closed,
+        }
+    }
+
+    fn reason(self) -> i32 {
+        match self {
+            Self::Provider { reason } | Self::Reclaimed { reason } => reason,
+            Self::NoFunds => NO_FUNDS,
+            _ => OWNER,
+        }
+    }
+
+    fn to_wire(self) -> LeaseEndCause {
+        match self {
+            Self::LeaseClosed => LeaseEndCause::LeaseEndTenantClosedLease,
+            Self::GroupClosed => LeaseEndCause::LeaseEndTenantClosedGroup,
+            Self::GroupPaused => LeaseEndCause::LeaseEndTenantPausedGroup,
+            Self::DeploymentClosed => LeaseEndCause::LeaseEndTenantClosedDeployment,
+            Self::Provider { .. } => LeaseEndCause::LeaseEndProviderClosed,
+            Self::Reclaimed { .. } => LeaseEndCause::LeaseEndProviderReclaimed,
+            Self::NoFunds => LeaseEndCause::LeaseEndInsufficientFunds,
+        }
+    }
+
+    /// The tenant, the provider, or the vault that has nothing left.
+    fn actor(self, id: LeaseId) -> Address {
+        match self {
+            Self::Provider { .. } | Self::Reclaimed { .. } => id.provider,
+            Self::NoFunds => escrow::vault(),
+            _ => id.owner,
+        }
+    }
+}
+
 /// Nothing if it has ended already. What was agreed about notice stays on record.
-pub(super) fn close_lease(
-    cx: &mut Ctx,
-    mut lease: Lease,
-    state: lease::State,
-    reason: i32,
-) -> Result {
+pub(super) fn close_lease(cx: &mut Ctx, mut lease: Lease, cause: Cause) -> Result {
     if !is_running(&lease) {
         return Ok(());
     }
-    lease.state = state.into();
+    let reason = cause.reason();
+    lease.state = cause.state().into();
     lease.closed_on = cx.height();
     lease.reason = reason;
     store_lease(cx, &lease)?;
-    cx.emit(EventLeaseClosed { id: lease.id, reason });
-    Ok(())
+    let wire = lease.id;
+    let actor = cause.actor(LeaseId::try_from(&wire).map_err(base::id)?);
+    cx.emit(EventLeaseClosed { id: wire.clone(), reason });
+    receipts::ended(cx, wire, cause.to_wire(), &actor, reason)
 }
 
 /// The reasons a provider may give.
@@ -240,6 +300,6 @@ pub(super) fn check_provider_reason(reason: i32) -> Result {
 }
 
 /// The reason when the tenant ends a lease, its group or its deployment.
-pub(super) const OWNER: i32 = LeaseClosedReason::LeaseClosedOwner as i32;
+const OWNER: i32 = LeaseClosedReason::LeaseClosedOwner as i32;
 /// The reason when the money ran out.
-pub(super) const NO_FUNDS: i32 = LeaseClosedReason::InsufficientFunds as i32;
+const NO_FUNDS: i32 = LeaseClosedReason::InsufficientFunds as i32;
