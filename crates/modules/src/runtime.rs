@@ -2,14 +2,14 @@
 //! names of chapters that are not there are skipped, so a new one finds its place.
 
 use crate::{
-    ante, audit, auth, bank, cert, consensus, denoms, deployment, escrow, market, provider,
+    ante, audit, auth, bank, cert, consensus, denoms, deployment, epochs, escrow, market, provider,
     receipts, staking,
 };
 
 ledger::runtime! {
     /// The ledger of the market.
     pub struct Market;
-    modules: auth::Auth, bank::Bank, consensus::Consensus, staking::Staking, escrow::Escrow, provider::Provider,
+    modules: auth::Auth, bank::Bank, consensus::Consensus, staking::Staking, epochs::Epochs, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
     pre_block: "upgrade", "auth";

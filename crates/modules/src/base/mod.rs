@@ -6,6 +6,8 @@
 pub mod attributes;
 pub mod deposit;
 pub mod glob;
+pub mod moment;
+pub mod time;
 pub mod url;
 
 use ledger::{Fault, Sdk, errors_in};
