@@ -97,6 +97,16 @@ impl<R: Runtime> Chain<R> {
         }
     }
 
+    /// Goes on `count` blocks later, without the hooks of any block: for tests of a chapter that
+    /// only reads height and time.
+    pub fn skip_blocks(&mut self, count: u32, seconds: i64) {
+        let height = self.cx.height().saturating_add(i64::from(count));
+        let passed = seconds.saturating_mul(i64::from(count));
+        let now = self.cx.unix_seconds().saturating_add(passed);
+        self.cx.set_block(Arc::new(block(height, now)));
+        self.cx.take_events();
+    }
+
     /// Executes a message as if its signers had signed: stateless check, then handler. Its writes
     /// are dropped when it fails. Returns the reply and the handler's events.
     pub fn deliver<M: Message + Name, Reply: Message + Default>(
