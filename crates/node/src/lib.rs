@@ -11,6 +11,7 @@ mod error;
 mod genesis;
 pub mod home;
 mod index;
+pub mod replay;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 

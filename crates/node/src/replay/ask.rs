@@ -1,0 +1,339 @@
+//! Asks what the recording asked, and compares the answers.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use rpc::offline::{Offline, Question};
+use serde_json::{Map, Value, json};
+use tokio::runtime::Runtime;
+use types::{json::Unknown, registry::registry, wire::tendermint::abci};
+
+use super::{
+    chain::Replayed,
+    compare::{messages, short},
+    recording::{Recording, base64},
+    report::{Kind, Report},
+    rules::{self, Verdict},
+};
+
+const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
+/// How long the recorded node waited for a transaction.
+const COMMIT_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// Asks queries of a replayed chain.
+pub(super) struct Asker {
+    chain: Arc<Replayed>,
+    offline: Offline,
+    runtime: Runtime,
+    /// Our key for the page that a recorded key asks for.
+    pages: BTreeMap<String, String>,
+}
+
+impl Asker {
+    pub(super) fn new(chain: Arc<Replayed>) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let address = "tcp://0.0.0.0:26657".to_owned();
+        let offline = Offline::new(chain.clone(), address, COMMIT_TIMEOUT);
+        Ok(Self { chain, offline, runtime, pages: BTreeMap::new() })
+    }
+
+    /// Asks the queries of one height, in their order.
+    pub(super) fn ask(&mut self, queries: &[Value], _recording: &Recording, report: &mut Report) {
+        for query in queries {
+            let height = query.get("height").and_then(Value::as_i64).unwrap_or_default();
+            match query.get("kind").and_then(Value::as_str).unwrap_or_default() {
+                "check_tx" => self.check_tx(height, query, report),
+                "simulate" => self.simulate(height, query, report),
+                "rest" => self.rest(height, query, report),
+                "grpc" => self.grpc(height, query, report),
+                _ => {}
+            }
+        }
+    }
+
+    fn check_tx(&self, height: i64, query: &Value, report: &mut Report) {
+        report.compared(Kind::CheckTx);
+        let tx = base64(text(query, "tx"));
+        let messages = messages(&tx);
+        let place = format!("check_tx ({}) {}", short(&messages), text(query, "label"));
+        let request = abci::RequestCheckTx { tx, ..abci::RequestCheckTx::default() };
+        let ours = match self.chain.app().check_tx(request) {
+            Ok(answer) => answer,
+            Err(halt) => return report.halted(height, &halt.0),
+        };
+        let recorded = (text(query, "codespace"), number(query, "code"));
+        let own = (ours.codespace.as_str(), i64::from(ours.code));
+        match rules::codes(own, recorded, false) {
+            Verdict::Same => {}
+            Verdict::Known(rule) => report.known(rule),
+            Verdict::Different => report.differ_in(
+                &short(&messages),
+                Kind::CheckTx,
+                height,
+                place,
+                "",
+                format!("{}/{} {}", own.0, own.1, ours.log),
+                format!("{}/{} {}", recorded.0, recorded.1, text(query, "log")),
+            ),
+        }
+    }
+
+    fn simulate(&self, height: i64, query: &Value, report: &mut Report) {
+        use prost::Message as _;
+        use types::wire::cosmos::tx::v1beta1::SimulateRequest;
+        report.compared(Kind::Simulate);
+        let tx = base64(text(query, "tx"));
+        let messages = messages(&tx);
+        let place = format!("simulate ({}) {}", short(&messages), text(query, "label"));
+        let request = SimulateRequest { tx_bytes: tx, ..SimulateRequest::default() };
+        let data = Bytes::from(request.encode_to_vec());
+        let ours = self.runtime.block_on(self.offline.grpc(SIMULATE, data, 0));
+        let recorded = text(query, "error");
+        let code = query.get("grpc_code").and_then(Value::as_u64);
+        let same = match &ours {
+            Ok(_) => recorded.is_empty(),
+            Err(it) => {
+                !recorded.is_empty() && code.is_none_or(|code| code == u64::from(it.grpc_code))
+            }
+        };
+        if !same {
+            let ours = match ours {
+                Ok(_) => "no error".to_owned(),
+                Err(it) => format!("{} {}", it.grpc_code, it.message),
+            };
+            let recorded = format!("{} {recorded}", code.unwrap_or_default());
+            report.differ_in(&short(&messages), Kind::Simulate, height, place, "", ours, recorded);
+        }
+    }
+
+    fn rest(&mut self, height: i64, query: &Value, report: &mut Report) {
+        report.compared(Kind::Rest);
+        let path = self.turn_page(text(query, "path"));
+        let question = Question {
+            verb: text(query, "method").to_owned(),
+            path: path.clone(),
+            height,
+            body: match query.get("request") {
+                None | Some(Value::Null) => Bytes::new(),
+                Some(Value::String(it)) => Bytes::from(it.clone()),
+                Some(it) => Bytes::from(it.to_string()),
+            },
+            ..Question::default()
+        };
+        let subject = subject_of(text(query, "path"));
+        let recorded_status = number(query, "status");
+        let recorded = query.get("body").cloned().unwrap_or_default();
+        let reply = match self.runtime.block_on(self.offline.rest(&question)) {
+            Ok(reply) => reply,
+            Err(error) => {
+                report.differ_in(&subject, Kind::Rest, height, path, "", error, "an answer");
+                return;
+            }
+        };
+        let body: Value = serde_json::from_slice(&reply.body)
+            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&reply.body).into_owned()));
+        self.remember_page(&body, &recorded);
+        if i64::from(reply.status) != recorded_status {
+            let ours = format!("{} {body}", reply.status);
+            let recorded = format!("{recorded_status} {recorded}");
+            report.differ_in(&subject, Kind::Rest, height, path, "status", ours, recorded);
+        } else if recorded_status == 200 {
+            if let Some((what, ours, recorded)) = difference(&body, &recorded, "") {
+                report.differ_in(&subject, Kind::Rest, height, path, what, ours, recorded);
+            }
+        } else if body.get("code") != recorded.get("code") {
+            let (ours, recorded) = (body.to_string(), recorded.to_string());
+            report.differ_in(&subject, Kind::Rest, height, path, "code", ours, recorded);
+        }
+    }
+
+    fn grpc(&mut self, height: i64, query: &Value, report: &mut Report) {
+        report.compared(Kind::Grpc);
+        let subject = text(query, "method").trim_start_matches('/').to_owned();
+        let path = format!("/{subject}");
+        let method = registry().method(&path);
+        let mut request = base64(text(query, "request"));
+        if let Some(method) = method {
+            let input = &registry().message(method.input).full_name;
+            request = self.turn_page_of(input, request);
+        }
+        let ours = self.runtime.block_on(self.offline.grpc(&path, Bytes::from(request), height));
+        let place = format!("gRPC {subject}");
+        let error = query.get("error").filter(|it| !it.is_null());
+        match (ours, error) {
+            (Err(ours), Some(error)) => {
+                let code = error.get("code").and_then(Value::as_u64);
+                if code != Some(u64::from(ours.grpc_code)) {
+                    let ours = format!("{} {}", ours.grpc_code, ours.message);
+                    let recorded = error.to_string();
+                    report.differ_in(&subject, Kind::Grpc, height, place, "", ours, recorded);
+                }
+            }
+            (Err(ours), None) => {
+                let ours = format!("{} {}", ours.grpc_code, ours.message);
+                let recorded = self.decoded(method, &base64(text(query, "response"))).to_string();
+                report.differ_in(&subject, Kind::Grpc, height, place, "", ours, recorded);
+            }
+            (Ok(ours), Some(error)) => {
+                let ours = self.decoded(method, &ours.value).to_string();
+                let recorded = error.to_string();
+                report.differ_in(&subject, Kind::Grpc, height, place, "", ours, recorded);
+            }
+            (Ok(ours), None) => {
+                let ours = self.decoded(method, &ours.value);
+                let recorded = self.decoded(method, &base64(text(query, "response")));
+                self.remember_page(&ours, &recorded);
+                if let Some((what, ours, recorded)) = difference(&ours, &recorded, "") {
+                    report.differ_in(&subject, Kind::Grpc, height, place, what, ours, recorded);
+                }
+            }
+        }
+    }
+
+    /// An answer as JSON, or as base64 where its type is not known.
+    fn decoded(&self, method: Option<&types::registry::Method>, bytes: &[u8]) -> Value {
+        let output = method.map(|it| &registry().message(it.output).full_name);
+        let json = output.and_then(|it| types::json::value_of(it, bytes).ok());
+        json.unwrap_or_else(|| Value::from(BASE64_STANDARD.encode(bytes)))
+    }
+
+    /// Remembers which key of ours stands for a recorded one.
+    fn remember_page(&mut self, ours: &Value, recorded: &Value) {
+        let key = |it: &Value| it.get("pagination")?.get("next_key")?.as_str().map(str::to_owned);
+        if let (Some(ours), Some(recorded)) = (key(ours), key(recorded)) {
+            self.pages.insert(recorded, ours);
+        }
+    }
+
+    /// A path with our key in place of a recorded one.
+    fn turn_page(&self, path: &str) -> String {
+        let Some((head, query)) = path.split_once('?') else { return path.to_owned() };
+        let pairs = query.split('&').map(|pair| {
+            let Some((name, key)) = pair.split_once('=') else { return pair.to_owned() };
+            if unescaped(name) != "pagination.key" {
+                return pair.to_owned();
+            }
+            match self.pages.get(&unescaped(key)) {
+                Some(ours) => format!("{name}={}", escaped(ours)),
+                None => pair.to_owned(),
+            }
+        });
+        format!("{head}?{}", pairs.collect::<Vec<_>>().join("&"))
+    }
+
+    /// The same for an encoded request.
+    fn turn_page_of(&self, input: &str, request: Vec<u8>) -> Vec<u8> {
+        let Ok(mut json) = types::json::value_of(input, &request) else { return request };
+        let key = json.get("pagination").and_then(|it| it.get("key")).and_then(Value::as_str);
+        let Some(ours) = key.and_then(|it| self.pages.get(it)) else { return request };
+        if let Some(page) = json.get_mut("pagination").and_then(Value::as_object_mut) {
+            page.insert("key".to_owned(), json!(ours));
+        }
+        types::json::bytes_of(input, &json, Unknown::Refuse).unwrap_or(request)
+    }
+}
+
+fn text<'a>(query: &'a Value, member: &str) -> &'a str {
+    query.get(member).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(query: &Value, member: &str) -> i64 {
+    query.get(member).and_then(Value::as_i64).unwrap_or_default()
+}
+
+/// A path without its arguments, for the summary.
+fn subject_of(path: &str) -> String {
+    let path = path.split('?').next().unwrap_or(path);
+    let pieces = path.split('/').map(|piece| {
+        let is_argument = piece.starts_with("akash1")
+            || piece.starts_with("akashval")
+            || piece.chars().all(|it| it.is_ascii_digit()) && !piece.is_empty();
+        if is_argument { "*" } else { piece }
+    });
+    pieces.collect::<Vec<_>>().join("/")
+}
+
+fn unescaped(text: &str) -> String {
+    let text = text.replace('+', " ");
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = (*first == b'%').then(|| after.get(..2)).flatten();
+        match code.and_then(|it| hex::decode(it).ok()) {
+            Some(decoded) => {
+                bytes.extend(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
+}
+
+/// Where two answers part first: the member, ours and the recorded. Keys of pages and what hangs
+/// on hashes may differ.
+fn difference(ours: &Value, recorded: &Value, at: &str) -> Option<(String, String, String)> {
+    let nothing = Value::Null;
+    match (ours, recorded) {
+        (Value::Object(ours), Value::Object(recorded)) => members(ours, recorded, at),
+        (Value::Array(ours), Value::Array(recorded)) => {
+            for place in 0..ours.len().max(recorded.len()) {
+                let inner = format!("{at}[{place}]");
+                match (ours.get(place), recorded.get(place)) {
+                    (Some(ours), Some(recorded)) => {
+                        if let Some(found) = difference(ours, recorded, &inner) {
+                            return Some(found);
+                        }
+                    }
+                    (own, theirs) => {
+                        let shown = |it: Option<&Value>| {
+                            it.map_or_else(|| "(nothing)".to_owned(), Value::to_string)
+                        };
+                        let counts =
+                            format!("{inner} ({} items, recorded {})", ours.len(), recorded.len());
+                        return Some((counts, shown(own), shown(theirs)));
+                    }
+                }
+            }
+            None
+        }
+        _ if ours == recorded => None,
+        _ if at.ends_with("next_key") && *ours != nothing && *recorded != nothing => None,
+        _ => Some((at.to_owned(), ours.to_string(), recorded.to_string())),
+    }
+}
+
+fn members(
+    ours: &Map<String, Value>,
+    recorded: &Map<String, Value>,
+    at: &str,
+) -> Option<(String, String, String)> {
+    let extra = ours.keys().filter(|it| !recorded.contains_key(*it));
+    for name in recorded.keys().chain(extra) {
+        if rules::is_free(name) {
+            continue;
+        }
+        let inner = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+        match (ours.get(name), recorded.get(name)) {
+            (Some(ours), Some(recorded)) => {
+                if let Some(found) = difference(ours, recorded, &inner) {
+                    return Some(found);
+                }
+            }
+            (own, theirs) => {
+                let shown =
+                    |it: Option<&Value>| it.map_or_else(|| "(absent)".to_owned(), Value::to_string);
+                return Some((inner, shown(own), shown(theirs)));
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,121 @@
+//! Recorded sessions of the reference network, executed by this node's ledger and compared.
+//!
+//! Called by `haggle node replay`, by `examples/replay.rs` and by the tests. Calls the state
+//! machine over a store in memory, and the answers of `rpc` without its sockets. Owns the rules of
+//! what must match (`conformance/README.md`).
+
+mod ask;
+mod chain;
+mod compare;
+mod recording;
+mod report;
+mod rules;
+
+use std::{path::Path, sync::Arc};
+
+use ledger::App;
+use modules::Market;
+use types::wire::tendermint::abci;
+
+pub use recording::{Recording, RecordingError};
+pub use report::{Difference, Kind, Report};
+
+use chain::Replayed;
+use recording::Block;
+
+/// What to replay and how to tell of it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The last height that is executed; none for all.
+    pub until: Option<i64>,
+    /// Whether the recorded queries are asked.
+    pub queries: bool,
+    /// How many differences are kept for printing; all are counted.
+    pub keep: usize,
+    /// Only differences of these kinds are counted; empty for all.
+    pub only: Vec<Kind>,
+    /// Whether the invariants of the modules are checked after each block.
+    pub invariants: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { until: None, queries: true, keep: 1, only: Vec::new(), invariants: false }
+    }
+}
+
+/// Replays the scenario in a folder. `progress` hears of each height with its total.
+///
+/// # Errors
+/// [`RecordingError`] when the recording cannot be read.
+pub fn replay(
+    folder: &Path,
+    options: &Options,
+    progress: &mut dyn FnMut(i64, i64),
+) -> Result<Report, RecordingError> {
+    let mut recording = Recording::open(folder)?;
+    let mut report = Report::new(recording.name.clone(), options);
+    let last = recording.last_height();
+    let last = options.until.map_or(last, |it| it.min(last));
+    let prices = recording.about.min_gas_prices.clone();
+    let stores = store::Options { stores: ledger::store_names::<Market>(), history: 100_000 };
+    let store = store::Store::memory(stores)
+        .map_err(|it| RecordingError::new(folder, format!("the store in memory: {it}")))?;
+    let config = ledger::Config {
+        version: crate::VERSION.to_owned(),
+        min_gas_prices: prices.parse().unwrap_or_default(),
+        durable: false,
+    };
+    let app = App::<Market>::new(store, config)
+        .map_err(|it| RecordingError::new(folder, format!("the state machine: {it}")))?;
+    let replayed = Arc::new(Replayed::new(app, &recording.genesis, prices));
+    match replayed.app().init_chain(recording.init_chain()) {
+        Ok(answer) => replayed.begin(&answer),
+        Err(halt) => {
+            report.halted(0, &halt.0);
+            return Ok(report);
+        }
+    }
+    let mut asker = ask::Asker::new(replayed.clone())
+        .map_err(|it| RecordingError::new(folder, format!("the runtime of the queries: {it}")))?;
+    for block in std::mem::take(&mut recording.blocks) {
+        if block.height > last {
+            break;
+        }
+        if let Err(halt) = execute(&replayed, &block, &recording, &mut report) {
+            report.halted(block.height, &halt.0);
+            return Ok(report);
+        }
+        if options.invariants {
+            for broken in replayed.broken_invariants() {
+                report.differ(Kind::Invariant, block.height, "after the block", broken, "", "");
+            }
+        }
+        if options.queries {
+            let queries = if block.height == last && options.until.is_none() {
+                std::mem::take(&mut recording.queries).into_values().flatten().collect()
+            } else {
+                recording.queries.remove(&block.height).unwrap_or_default()
+            };
+            asker.ask(&queries, &recording, &mut report);
+        }
+        report.height = block.height;
+        progress(block.height, last);
+    }
+    Ok(report)
+}
+
+/// Executes, commits and compares one block.
+fn execute(
+    replayed: &Replayed,
+    block: &Block,
+    recording: &Recording,
+    report: &mut Report,
+) -> Result<(), ledger::Halt> {
+    let request = block.request();
+    let answer = replayed.app().finalize_block(request.clone())?;
+    replayed.app().commit(abci::RequestCommit {})?;
+    compare::block(block, &answer, recording, report);
+    replayed.push(request, answer);
+    Ok(())
+}

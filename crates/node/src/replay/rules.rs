@@ -1,0 +1,140 @@
+//! What need not match: the known defects of the reference, and the facts of `about.md`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// What a scenario's `about.md` says that a replay needs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct About {
+    /// The least price of gas that the recorded node took before any block.
+    pub(super) min_gas_prices: String,
+    /// The right codespace and code where the reference gave another, by height and transaction.
+    pub(super) right: BTreeMap<(i64, usize), (String, u32)>,
+}
+
+impl About {
+    /// Reads the sentences that have a fixed form.
+    pub(super) fn read(text: &str) -> Self {
+        let after = |line: &str, word: &str| -> Option<String> {
+            let at = line.to_lowercase().find(word)?;
+            let rest = line.get(at.checked_add(word.len())?..)?.trim_start();
+            let end = rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '.');
+            let found = rest.get(..end.unwrap_or(rest.len()))?.trim_end_matches('.');
+            found.starts_with(|it: char| it.is_ascii_digit()).then(|| found.to_owned())
+        };
+        let min_gas_prices = text.lines().find_map(|it| after(it, "minimum gas price "));
+        let right = text.lines().filter_map(right_code).collect();
+        Self { min_gas_prices: min_gas_prices.unwrap_or_default(), right }
+    }
+}
+
+/// `- height 12, tx 2 (…): reference answers undefined/1; right is market/28 (D-16).`
+fn right_code(line: &str) -> Option<((i64, usize), (String, u32))> {
+    let rest = line.trim().strip_prefix("- height ")?;
+    let (height, rest) = rest.split_once(", tx ")?;
+    let digits = rest.find(|it: char| !it.is_ascii_digit())?;
+    let (tx, rest) = rest.split_at_checked(digits)?;
+    let (_, right) = rest.rsplit_once("; right is ")?;
+    let (codespace, code) = right.split_whitespace().next()?.split_once('/')?;
+    Some(((height.parse().ok()?, tx.parse().ok()?), (codespace.to_owned(), code.parse().ok()?)))
+}
+
+/// The reference lost the codespace of its error; any refusal is right.
+pub(super) const UNDEFINED: &str = "codespace undefined (any refusal is right)";
+/// The reference refuses every deletion of a provider.
+pub(super) const DELETE_PROVIDER: &str = "MsgDeleteProvider always refused (D-19)";
+/// The reference leaves out the status of a swap request.
+pub(super) const SWAP_STATUS: &str = "no status in the data of a swap request (D-26)";
+
+/// How our code compares with a recorded one.
+pub(super) enum Verdict {
+    Same,
+    Known(&'static str),
+    Different,
+}
+
+/// Compares codespace and code of a refusal.
+pub(super) fn codes(ours: (&str, i64), recorded: (&str, i64), deletes_provider: bool) -> Verdict {
+    if recorded.0 == "undefined" {
+        // Ours must be a refusal, and name its chapter.
+        let refused = ours.1 != 0 && ours.0 != "undefined";
+        return if refused { Verdict::Known(UNDEFINED) } else { Verdict::Different };
+    }
+    if ours == recorded {
+        return Verdict::Same;
+    }
+    if recorded == ("provider", 10) && deletes_provider && (ours.1 == 0 || ours.0 == "provider") {
+        return Verdict::Known(DELETE_PROVIDER);
+    }
+    Verdict::Different
+}
+
+/// Whether `ours` is `recorded` but for swap requests that tell their status.
+pub(super) fn only_swap_status(ours: &Value, recorded: &Value) -> bool {
+    match (ours, recorded) {
+        (Value::Object(ours), Value::Object(recorded)) => {
+            ours.len() == recorded.len()
+                && ours.iter().all(|(key, it)| {
+                    recorded.get(key).is_some_and(|other| only_swap_status(it, other))
+                })
+        }
+        (Value::Array(ours), Value::Array(recorded)) => {
+            ours.len() == recorded.len()
+                && ours.iter().zip(recorded).all(|(it, other)| only_swap_status(it, other))
+        }
+        (Value::String(ours), Value::String(recorded)) => {
+            ours == recorded
+                || (ours == "ledger_record_status_pending"
+                    && recorded == "ledger_record_status_invalid")
+        }
+        _ => ours == recorded,
+    }
+}
+
+/// Members of answers that need not match: hashes and what is derived from them, gas, the node's
+/// own facts.
+pub(super) fn is_free(name: &str) -> bool {
+    matches!(
+        name,
+        "gas_used"
+            | "app_hash"
+            | "hash"
+            | "block_id"
+            | "last_block_id"
+            | "last_commit_hash"
+            | "data_hash"
+            | "validators_hash"
+            | "next_validators_hash"
+            | "validator_hash"
+            | "consensus_hash"
+            | "last_results_hash"
+            | "evidence_hash"
+            | "signature"
+            | "signatures"
+            | "proof"
+            | "proof_ops"
+            | "proofOps"
+            | "block_size"
+            | "raw_log"
+            | "log"
+            | "default_node_info"
+            | "application_version"
+            | "node_info"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_of_about_are_read() {
+        let text = "One validator, minimum gas price 0.025uakt (check_tx only).\n\
+                    - height 12, tx 2 (t2 creates 7, 1 groups): reference answers undefined/1; \
+                    right is market/28 (D-16).\n";
+        let about = About::read(text);
+        assert_eq!(about.min_gas_prices, "0.025uakt");
+        assert_eq!(about.right.get(&(12, 2)), Some(&("market".to_owned(), 28)));
+    }
+}
