@@ -16,6 +16,7 @@
 pub mod ante;
 pub mod audit;
 pub mod auth;
+pub mod authz;
 pub mod bank;
 pub mod base;
 pub mod cert;
@@ -24,6 +25,7 @@ pub mod denoms;
 pub mod deployment;
 pub mod epochs;
 pub mod escrow;
+pub mod feegrant;
 pub mod genesis;
 pub mod market;
 mod paging;
@@ -33,5 +35,6 @@ pub mod runtime;
 pub mod staking;
 #[cfg(test)]
 mod testing;
+pub mod vesting;
 
 pub use runtime::Market;

@@ -3,13 +3,14 @@
 
 use crate::{
     ante, audit, auth, bank, cert, consensus, denoms, deployment, epochs, escrow, market, provider,
-    receipts, staking,
+    receipts, staking, authz, feegrant, vesting,
 };
 
 ledger::runtime! {
     /// The ledger of the market.
     pub struct Market;
-    modules: auth::Auth, bank::Bank, consensus::Consensus, staking::Staking, epochs::Epochs, escrow::Escrow, provider::Provider,
+    modules: auth::Auth, bank::Bank, consensus::Consensus, authz::Authz,
+        feegrant::Feegrant, vesting::Vesting, staking::Staking, epochs::Epochs, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
     pre_block: "upgrade", "auth";

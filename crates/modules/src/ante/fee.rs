@@ -4,7 +4,7 @@ use ledger::{Ctx, Result, Sdk, Stage, Tx};
 use types::{Address, Coin, Coins, Dec, Int, wire::cosmos::base::v1beta1::Coin as WireCoin};
 
 use super::{amount, coins_text};
-use crate::{auth, bank};
+use crate::{auth, bank, feegrant};
 
 /// Charges the fee to its payer.
 pub(super) fn deduct(cx: &mut Ctx, tx: &Tx, stage: Stage) -> Result {
@@ -12,20 +12,14 @@ pub(super) fn deduct(cx: &mut Ctx, tx: &Tx, stage: Stage) -> Result {
     if matches!(stage, Stage::Check | Stage::Recheck) {
         check_least(cx, &fee.amount, fee.gas_limit)?;
     }
-    let payer = payer(tx, &fee.granter)?;
+    let coins = coins(&fee.amount);
+    let payer = payer(cx, tx, &fee.granter, &coins)?;
     if auth::account(cx, &payer)?.is_none() {
         let text = format!("fee payer address: {payer} does not exist");
         return Err(Sdk::UnknownAddress.wrap(text));
     }
-    let mut is_zero = true;
-    for coin in &fee.amount {
-        is_zero &= amount(coin)?.is_zero();
-    }
-    if !is_zero {
-        let coins = Coins::from_wire(&fee.amount).map_err(|_| {
-            let text = format!("invalid fee amount: {}", coins_text(&fee.amount));
-            Sdk::InsufficientFee.wrap(text)
-        })?;
+    let coins = coins?;
+    if !coins.is_empty() {
         bank::send_to_module(cx, &payer, auth::FEE_COLLECTOR, &coins)
             .map_err(|fault| Sdk::InsufficientFunds.wrap(fault))?;
     } else if stage == Stage::Simulate {
@@ -51,9 +45,21 @@ fn foresee(cx: &mut Ctx, payer: &Address) -> Result {
     cx.rehearse(|cx| bank::send_to_module(cx, payer, auth::FEE_COLLECTOR, &least))
 }
 
-/// Who is charged. Nobody can grant fees yet, so a granter other than the payer is refused as one
-/// without a grant is.
-fn payer(tx: &Tx, granter: &str) -> Result<Address> {
+/// The fee as coins, `sdk/13` for a list that is none. Zeros only are no fee at all.
+fn coins(fee: &[WireCoin]) -> Result<Coins> {
+    let mut is_zero = true;
+    for coin in fee {
+        is_zero &= amount(coin)?.is_zero();
+    }
+    if is_zero {
+        return Ok(Coins::default());
+    }
+    Coins::from_wire(fee)
+        .map_err(|_| Sdk::InsufficientFee.wrap(format!("invalid fee amount: {}", coins_text(fee))))
+}
+
+/// Who is charged: the fee's payer, or a granter whose allowance takes the fee.
+fn payer(cx: &mut Ctx, tx: &Tx, granter: &str, fee: &Result<Coins>) -> Result<Address> {
     let payer = tx.fee_payer()?;
     if granter.is_empty() {
         return Ok(payer);
@@ -62,8 +68,12 @@ fn payer(tx: &Tx, granter: &str) -> Result<Address> {
     if granter == payer {
         return Ok(payer);
     }
-    let text = format!("{granter} does not allow to pay fees for {payer}: fee-grant not found");
-    Err(Sdk::NotFound.wrap(text))
+    let fee = fee.as_ref().map_err(Clone::clone)?;
+    let msg_types: Vec<&str> = tx.messages().iter().map(|it| it.type_url.as_str()).collect();
+    feegrant::charge(cx, &granter, &payer, fee, &msg_types).map_err(|fault| {
+        fault.context(format!("{granter} does not allow to pay fees for {payer}"))
+    })?;
+    Ok(granter)
 }
 
 /// In the mempool only: the fee covers `ceil(price × gas)` of one of the operator's prices.

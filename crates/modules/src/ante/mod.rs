@@ -1,7 +1,7 @@
 //! What admits a transaction: stateless form, timeouts, memo, fee, keys, signatures, sequence, in
 //! the reference's order (cosmos.md 1.10). Which error wins when two apply is wire format.
 //!
-//! Called by: the kernel's pipeline. Calls: auth, bank.
+//! Called by: the kernel's pipeline. Calls: auth, bank, feegrant.
 
 mod fee;
 mod signature;

@@ -206,7 +206,7 @@ fn parse(role: &str, text: &str) -> Result<Address> {
 }
 
 /// Coins that are sorted, without duplicates, positive, and not none at all.
-fn positive(coins: &[types::wire::cosmos::base::v1beta1::Coin]) -> Result<Coins> {
+pub(crate) fn positive(coins: &[types::wire::cosmos::base::v1beta1::Coin]) -> Result<Coins> {
     match Coins::from_wire(coins) {
         Ok(coins) if !coins.is_empty() => Ok(coins),
         _ => {

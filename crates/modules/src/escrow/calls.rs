@@ -22,6 +22,7 @@ use super::{
     vault,
 };
 use crate::{
+    authz::{self, deposit::Scope},
     bank,
     base::{self, number},
 };
@@ -42,7 +43,12 @@ pub struct Ended {
 
 /// Decides who pays a deposit, source by source in the order given (chain.md 6.3). Nothing moves
 /// yet. `market/28` when the sources do not reach.
-pub fn draw(cx: &mut Ctx, signer: &Address, deposit: &wire::Deposit) -> Result<Vec<Deposit>> {
+pub fn draw(
+    cx: &mut Ctx,
+    signer: &Address,
+    scope: Scope,
+    deposit: &wire::Deposit,
+) -> Result<Vec<Deposit>> {
     let denom = &deposit.amount.denom;
     let mut missing = Int::from_wire(&deposit.amount.amount).map_err(number)?;
     if missing.is_negative() || missing.to_i64().is_err() {
@@ -64,8 +70,17 @@ pub fn draw(cx: &mut Ctx, signer: &Address, deposit: &wire::Deposit) -> Result<V
                     });
                 }
             }
-            // Grants are given with `authz`, which no account can do here: none is found.
-            Ok(Source::Grant) => {}
+            Ok(Source::Grant) => {
+                for (granter, part) in authz::deposit::draw(cx, signer, scope, denom, missing)? {
+                    missing = missing.sub(part).map_err(number)?;
+                    drawn.push(Deposit {
+                        owner: granter,
+                        height: cx.height(),
+                        source: Source::Grant,
+                        balance: DecCoin::new(denom, Dec::from_int(part)),
+                    });
+                }
+            }
             Ok(Source::Invalid) | Err(_) => return Err(base::Error::InvalidDepositSource.into()),
         }
         if missing.is_zero() {
@@ -340,8 +355,11 @@ fn save(cx: &mut Ctx, mut account: Account, was: State, payments: &[Payment]) ->
         for deposit in std::mem::take(&mut account.deposits) {
             let funds = entry(&mut account.funds, &deposit.balance.denom);
             funds.amount = funds.amount.sub(deposit.balance.amount).map_err(number)?;
-            // A deposit from a grant would also raise the limit of that grant again here.
-            pay(cx, &deposit.owner, whole(&deposit.balance)?)?;
+            let rest = whole(&deposit.balance)?;
+            pay(cx, &deposit.owner, rest.clone())?;
+            if deposit.source == Source::Grant && !rest.is_zero() {
+                authz::deposit::refund(cx, &deposit.owner, &account.owner, &rest)?;
+            }
         }
     }
     store_account(cx, &account, Some(was))?;

@@ -3,7 +3,7 @@
 use ledger::{Ctx, Result, Sdk};
 use types::{Address, Int, wire::akash::escrow::v1::MsgAccountDeposit};
 
-use super::{AccountId, Error, calls};
+use super::{AccountId, Error, Scope, calls};
 use crate::base::{self, number};
 
 pub(super) fn check_deposit(msg: &MsgAccountDeposit) -> Result {
@@ -19,7 +19,11 @@ pub(super) fn check_deposit(msg: &MsgAccountDeposit) -> Result {
 /// Anyone may deposit into any account, in any denomination.
 pub(super) fn deposit(cx: &mut Ctx, msg: MsgAccountDeposit) -> Result {
     let id = AccountId::try_from(&msg.id)?;
-    let drawn = calls::draw(cx, &signer(&msg)?, &msg.deposit)?;
+    let scope = match id {
+        AccountId::Deployment(_) => Scope::Deployment,
+        AccountId::Bid(_) => Scope::Bid,
+    };
+    let drawn = calls::draw(cx, &signer(&msg)?, scope, &msg.deposit)?;
     calls::deposit(cx, &id, drawn)
 }
 

@@ -58,7 +58,7 @@ impl World {
             amount: coin::Coin { denom: denom.to_owned(), amount: amount.to_string() },
             sources: vec![Source::Balance.into()],
         };
-        draw(&mut self.chain.cx, &who(from), &deposit)
+        draw(&mut self.chain.cx, &who(from), Scope::Deployment, &deposit)
     }
 
     fn open(&mut self, dseq: u64, amount: u64) {
@@ -278,7 +278,7 @@ fn example_21_7_a_deposit_needs_sources_that_reach() {
         amount: coin::Coin { denom: "uact".to_owned(), amount: "5".to_owned() },
         sources: vec![Source::Grant.into()],
     };
-    let fault = draw(&mut world.chain.cx, &who(TENANT), &deposit).unwrap_err();
+    let fault = draw(&mut world.chain.cx, &who(TENANT), Scope::Deployment, &deposit).unwrap_err();
     assert_eq!((fault.codespace(), fault.code()), ("market", 28), "nobody granted anything");
 }
 
@@ -735,6 +735,6 @@ fn a_deposit_that_does_not_fit_64_bits_is_refused() {
         amount: (&Coin::new("uact", "9223372036854775808".parse::<Int>().unwrap())).into(),
         sources: vec![Source::Balance.into()],
     };
-    let fault = draw(&mut world.chain.cx, &who(TENANT), &deposit).unwrap_err();
+    let fault = draw(&mut world.chain.cx, &who(TENANT), Scope::Deployment, &deposit).unwrap_err();
     assert_eq!((fault.codespace(), fault.code()), ("escrow", 16));
 }

@@ -71,7 +71,7 @@ pub(super) fn create(cx: &mut Ctx, msg: MsgCreateBid) -> Result {
     if !matching::capabilities(&order.spec, &registered) {
         return Err(Error::CapabilitiesMismatch.into());
     }
-    let deposits = escrow::draw(cx, &id.provider, &msg.deposit)?;
+    let deposits = escrow::draw(cx, &id.provider, escrow::Scope::Bid, &msg.deposit)?;
     check_window(&params, &order, &msg)?;
     if find_bid(cx, &id)?.is_some() {
         return Err(Error::BidExists.into());

@@ -75,7 +75,7 @@ pub(super) fn create(cx: &mut Ctx, msg: MsgCreateDeployment) -> Result {
     if priced_in != deposit.denom {
         return Err(mismatched(&deposit.denom, priced_in));
     }
-    let deposits = escrow::draw(cx, &id.owner, &msg.deposit)?;
+    let deposits = escrow::draw(cx, &id.owner, escrow::Scope::Deployment, &msg.deposit)?;
 
     let groups = deployments::create(cx, &id, msg.hash, msg.reclamation, msg.groups)?;
     for Group { id, group_spec, .. } in groups {
