@@ -123,8 +123,9 @@ async fn ask(router: &Router, question: &Question) -> Result<Reply, String> {
         Err(never) => match never {},
     };
     let (head, body) = response.into_parts();
-    let body =
-        axum::body::to_bytes(body, MAX_ANSWER_BYTES).await.map_err(|it: axum::Error| it.to_string())?;
+    let body = axum::body::to_bytes(body, MAX_ANSWER_BYTES)
+        .await
+        .map_err(|it: axum::Error| it.to_string())?;
     Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
 }
 

@@ -132,10 +132,15 @@ impl<R: Runtime> App<R> {
 
             hooks("end_block", &mut cx, &ordered::<R>(R::END_BLOCK), |it| it.end_block);
             events.extend(with_mode(cx.take_events(), "EndBlock"));
-            let (validator_updates, consensus_param_updates) = cx.take_updates();
-            if let Some(params) = &consensus_param_updates {
-                must("end_block", CONSENSUS_PARAMS.set(&mut cx, params));
-            }
+            let (validator_updates, changed_params) = cx.take_updates();
+            // The reference tells its parameters after every block, changed or not.
+            let params = match changed_params {
+                Some(params) => {
+                    must("end_block", CONSENSUS_PARAMS.set(&mut cx, &params));
+                    params
+                }
+                None => cx.consensus_params().clone(),
+            };
             let changes = cx.into_changes();
             let trees =
                 self.store.prepare(&changes).unwrap_or_else(|error| halt(error.to_string()));
@@ -146,7 +151,7 @@ impl<R: Runtime> App<R> {
                 events,
                 tx_results,
                 validator_updates,
-                consensus_param_updates,
+                consensus_param_updates: Some(params),
                 app_hash,
             }
         })
