@@ -23,18 +23,25 @@ pub mod cert;
 pub mod consensus;
 pub mod denoms;
 pub mod deployment;
+pub mod distribution;
 pub mod epochs;
 pub mod escrow;
+pub mod evidence;
 pub mod feegrant;
 pub mod genesis;
+pub mod genutil;
 pub mod market;
 mod paging;
+pub mod mint;
+pub mod params;
 pub mod provider;
 pub mod receipts;
 pub mod runtime;
+pub mod slashing;
 pub mod staking;
 #[cfg(test)]
 mod testing;
+pub mod upgrade;
 pub mod vesting;
 
 pub use runtime::Market;

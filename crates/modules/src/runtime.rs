@@ -2,15 +2,16 @@
 //! names of chapters that are not there are skipped, so a new one finds its place.
 
 use crate::{
-    ante, audit, auth, bank, cert, consensus, denoms, deployment, epochs, escrow, market, provider,
-    receipts, staking, authz, feegrant, vesting,
+    ante, audit, auth, authz, bank, cert, consensus, denoms, deployment, epochs, escrow, evidence,
+    feegrant, genutil, market, provider, receipts, slashing, staking, vesting,
 };
 
 ledger::runtime! {
     /// The ledger of the market.
     pub struct Market;
     modules: auth::Auth, bank::Bank, consensus::Consensus, authz::Authz,
-        feegrant::Feegrant, vesting::Vesting, staking::Staking, epochs::Epochs, escrow::Escrow, provider::Provider,
+        feegrant::Feegrant, vesting::Vesting, staking::Staking,
+        slashing::Slashing, evidence::Evidence, genutil::Genutil, epochs::Epochs, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
     pre_block: "upgrade", "auth";

@@ -408,6 +408,7 @@ fn field(
         it if it.ends_with("Dec") => Custom::Dec,
         it if it.ends_with(".Int") => Custom::Int,
         _ if amino_encoding.as_deref() == Some("inline_json") => Custom::InlineJson,
+        _ if of.full_name() == GENESIS_TXS_FIELD => Custom::InlineJson,
         _ if of.full_name() == HEX_FIELD => Custom::Hex,
         _ => Custom::None,
     };
@@ -437,6 +438,9 @@ fn field(
         amino_oneof_name: text("amino.oneof_name"),
     }
 }
+
+/// Transactions of genesis: Go holds raw JSON there, which no option of the field says.
+const GENESIS_TXS_FIELD: &str = "cosmos.genutil.v1beta1.GenesisState.gen_txs";
 
 /// The one hash that the reference prints in hex even in proto JSON (cosmos.md 3.5).
 const HEX_FIELD: &str = "ibc.lightclients.tendermint.v1.ConsensusState.next_validators_hash";

@@ -16,12 +16,12 @@ use super::{
     msgs::check_params,
     set::{apply_updates, queue_key, update_of},
     state::{
-        self, BY_CONSENSUS, DELEGATIONS, LAST_POWERS, LAST_TOTAL_POWER, Moment, PARAMS,
-        REDELEGATION_QUEUE, REDELEGATIONS, UNBONDING_ID, UNBONDING_QUEUE, UNBONDINGS,
-        VALIDATOR_QUEUE, VALIDATORS, Validator, bytes,
+        self, BY_CONSENSUS, DELEGATIONS, LAST_POWERS, LAST_TOTAL_POWER, PARAMS, REDELEGATION_QUEUE,
+        REDELEGATIONS, UNBONDING_ID, UNBONDING_QUEUE, UNBONDINGS, VALIDATOR_QUEUE, VALIDATORS,
+        Validator, bytes,
     },
 };
-use crate::{auth, bank};
+use crate::{auth, bank, base::moment::Moment};
 
 pub(super) fn init(cx: &mut Ctx, genesis: GenesisState) -> Result {
     let GenesisState {

@@ -8,7 +8,7 @@ use super::{
     state::{
         self, BY_CONSENSUS, BY_POWER, DELEGATIONS, DELEGATIONS_TO, LAST_POWERS, REDELEGATION_QUEUE,
         REDELEGATIONS, REDELEGATIONS_FROM, REDELEGATIONS_TO, UNBONDING_QUEUE, UNBONDINGS,
-        UNBONDINGS_FROM, VALIDATOR_QUEUE, VALIDATORS, bytes, is_ranked,
+        UNBONDINGS_FROM, VALIDATOR_QUEUE, VALIDATORS, bytes, is_due, is_ranked,
     },
 };
 use crate::{auth, bank};
@@ -104,9 +104,9 @@ fn queues_hold_the_future(view: &View) -> Result {
     let due = |first: Option<Result<bool>>| -> Result {
         holds!(!first.transpose()?.unwrap_or_default(), "something due was left in a queue")
     };
-    due(UNBONDING_QUEUE.keys(view).next().map(|it| Ok(it?.0.is_due(now))))?;
-    due(REDELEGATION_QUEUE.keys(view).next().map(|it| Ok(it?.0.is_due(now))))?;
-    due(VALIDATOR_QUEUE.keys(view).next().map(|it| Ok(it?.0.is_due(now))))?;
+    due(UNBONDING_QUEUE.keys(view).next().map(|it| Ok(is_due(&it?.0.0, now))))?;
+    due(REDELEGATION_QUEUE.keys(view).next().map(|it| Ok(is_due(&it?.0.0, now))))?;
+    due(VALIDATOR_QUEUE.keys(view).next().map(|it| Ok(is_due(&it?.0.0, now))))?;
     for entry in VALIDATOR_QUEUE.keys(view) {
         let validator = state::must_load(view, &ValAddress::new(entry?.2.0)?)?;
         let operator = &validator.operator;

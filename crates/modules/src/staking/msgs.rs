@@ -20,11 +20,14 @@ use super::{
     calls::{self, Source, bond_denom, delegate, move_to_pool, params, shares_to_unbond, unbond},
     set::AT_ONCE,
     state::{
-        self, BY_CONSENSUS, Commission, Moment, PARAMS, REDELEGATION_QUEUE, REDELEGATIONS_TO,
+        self, BY_CONSENSUS, Commission, PARAMS, REDELEGATION_QUEUE, REDELEGATIONS_TO,
         UNBONDING_QUEUE, Validator, bytes,
     },
 };
-use crate::auth;
+use crate::{
+    auth,
+    base::{moment::Moment, time::after},
+};
 
 /// A text that an edit leaves as it is.
 const DO_NOT_MODIFY: &str = "[do-not-modify]";
@@ -299,7 +302,7 @@ pub(super) fn undelegate(cx: &mut Ctx, message: MsgUndelegate) -> Result<MsgUnde
     if validator.is_bonded() {
         move_to_pool(cx, false, returned)?;
     }
-    let completion_time = state::later(cx.time(), &params.unbonding_time);
+    let completion_time = after(&cx.time(), &params.unbonding_time);
     let id = state::next_unbonding_id(cx)?;
     let mut record = record.unwrap_or_else(|| UnbondingDelegation {
         delegator_address: delegator_address.clone(),
@@ -400,7 +403,7 @@ pub(super) fn begin_redelegate(
         Some(source) if source.is_unbonding() => {
             Some((source.unbonding_time, source.unbonding_height))
         }
-        _ => Some((state::later(cx.time(), &params.unbonding_time), cx.height())),
+        _ => Some((after(&cx.time(), &params.unbonding_time), cx.height())),
     };
     let completion_time = pending.map_or(AT_ONCE, |(time, _)| time);
     if let Some((completion_time, creation_height)) = pending {

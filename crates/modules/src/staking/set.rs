@@ -21,11 +21,14 @@ use super::{
     Error, ValidatorBonded,
     calls::{self, NOT_BONDED_POOL, move_to_pool, params, remove_validator},
     state::{
-        self, BY_POWER, HISTORY, LAST_POWERS, LAST_TOTAL_POWER, Moment, REDELEGATION_QUEUE,
+        self, BY_POWER, HISTORY, LAST_POWERS, LAST_TOTAL_POWER, REDELEGATION_QUEUE,
         UNBONDING_QUEUE, VALIDATOR_QUEUE, Validator, bytes, is_due,
     },
 };
-use crate::{auth, bank};
+use crate::{
+    auth, bank,
+    base::{moment::Moment, time::after},
+};
 
 // The set.
 
@@ -113,7 +116,7 @@ fn begin_unbonding(cx: &mut Ctx, validator: &mut Validator) -> Result {
     state::unrank(cx, validator)?;
     let id = state::next_unbonding_id(cx)?;
     validator.status = BondStatus::Unbonding;
-    validator.unbonding_time = state::later(cx.time(), &span);
+    validator.unbonding_time = after(&cx.time(), &span);
     validator.unbonding_height = cx.height();
     validator.unbonding_ids.push(id);
     state::save(cx, validator)?;
@@ -176,7 +179,7 @@ macro_rules! due {
         let mut due = Vec::new();
         for entry in $queue.iter($cx) {
             let (key, value) = entry?;
-            if !key.0.is_due(now) {
+            if !is_due(&key.0.0, now) {
                 break;
             }
             due.push((key, value));

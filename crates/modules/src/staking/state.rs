@@ -1,7 +1,7 @@
 //! Every key that staking owns, and its records (cosmos.md 4.8).
 
 use ledger::{
-    Codec, Ctx, Fault, Item, Key, Map, Plain, Prefixed, Raw, Result, Sdk, Text, Unit, View,
+    Codec, Ctx, Fault, Item, Map, Plain, Prefixed, Raw, Result, Sdk, Text, Unit, View, nanos,
 };
 use prost::Message;
 use prost_types::{Any, Timestamp};
@@ -16,6 +16,8 @@ use types::{
         },
     },
 };
+
+use crate::base::moment::Moment;
 
 pub(super) const STORE: &str = "staking";
 
@@ -63,30 +65,6 @@ pub(super) fn bytes(address: impl AsRef<[u8]>) -> Prefixed {
 
 pub(super) fn pair(first: impl AsRef<[u8]>, second: impl AsRef<[u8]>) -> Pair {
     (bytes(first), bytes(second))
-}
-
-/// A time as a key: byte order is time order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment(pub(super) Timestamp);
-
-impl Moment {
-    /// Nothing due at `now` or before comes behind this.
-    pub(super) fn is_due(self, now: Timestamp) -> bool {
-        (self.0.seconds, self.0.nanos) <= (now.seconds, now.nanos)
-    }
-}
-
-impl Key for Moment {
-    fn write_last(&self, out: &mut Vec<u8>) {
-        self.0.seconds.write(out);
-        u32::try_from(self.0.nanos).unwrap_or_default().write(out);
-    }
-
-    fn read(bytes: &mut &[u8]) -> Result<Self> {
-        let seconds = i64::read(bytes)?;
-        let nanos = i32::try_from(u32::read(bytes)?).map_err(|_| ledger::broken_key())?;
-        Ok(Self(Timestamp { seconds, nanos }))
-    }
 }
 
 /// A validator: whom it serves under, its stake and its terms.
@@ -434,19 +412,7 @@ pub(super) fn save_redelegation(cx: &mut Ctx, record: &Redelegation) -> Result {
     REDELEGATIONS_TO.set(cx, &incoming, &())
 }
 
-/// The time a number of seconds and nanoseconds later.
-pub(super) fn later(time: Timestamp, span: &prost_types::Duration) -> Timestamp {
-    let nanos = i64::from(time.nanos).saturating_add(i64::from(span.nanos));
-    Timestamp {
-        seconds: time
-            .seconds
-            .saturating_add(span.seconds)
-            .saturating_add(nanos.div_euclid(1_000_000_000)),
-        nanos: i32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or_default(),
-    }
-}
-
 /// Whether a time has come.
 pub(super) fn is_due(time: &Timestamp, now: Timestamp) -> bool {
-    Moment(*time).is_due(now)
+    nanos(time) <= nanos(&now)
 }
