@@ -148,6 +148,14 @@ impl<R: Runtime> App<R> {
         &self.router
     }
 
+    /// The invariants of all modules that do not hold in the latest committed state.
+    pub fn broken_invariants(&self) -> Result<Vec<(&'static str, crate::Fault)>, Halt> {
+        guard(|| {
+            let cx = committed(Arc::new(self.store.latest()), self.router.clone());
+            crate::broken_invariants::<R>(&cx)
+        })
+    }
+
     /// The store, e.g. to flush it on shutdown.
     pub fn store(&self) -> &Store {
         &self.store

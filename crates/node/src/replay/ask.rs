@@ -47,6 +47,7 @@ impl Asker {
                 "simulate" => self.simulate(height, query, report),
                 "rest" => self.rest(height, query, report),
                 "grpc" => self.grpc(height, query, report),
+                "rpc" => self.rpc(height, query, report),
                 _ => {}
             }
         }
@@ -139,7 +140,7 @@ impl Asker {
             let recorded = format!("{recorded_status} {recorded}");
             report.differ_in(&subject, Kind::Rest, height, path, "status", ours, recorded);
         } else if recorded_status == 200 {
-            if let Some((what, ours, recorded)) = difference(&body, &recorded, "") {
+            if let Some((what, ours, recorded)) = difference(&subject, &body, &recorded, "") {
                 report.differ_in(&subject, Kind::Rest, height, path, what, ours, recorded);
             }
         } else if body.get("code") != recorded.get("code") {
@@ -184,9 +185,40 @@ impl Asker {
                 let ours = self.decoded(method, &ours.value);
                 let recorded = self.decoded(method, &base64(text(query, "response")));
                 self.remember_page(&ours, &recorded);
-                if let Some((what, ours, recorded)) = difference(&ours, &recorded, "") {
+                if let Some((what, ours, recorded)) = difference(&subject, &ours, &recorded, "") {
                     report.differ_in(&subject, Kind::Grpc, height, place, what, ours, recorded);
                 }
+            }
+        }
+    }
+
+    fn rpc(&self, height: i64, query: &Value, report: &mut Report) {
+        report.compared(Kind::Rpc);
+        let method = text(query, "method");
+        let subject = format!("rpc {method}");
+        let params = query.get("params").cloned().unwrap_or_else(|| json!({}));
+        let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let place = format!("{method} {}", call["params"]);
+        let question = Question {
+            verb: "POST".to_owned(),
+            path: "/".to_owned(),
+            body: Bytes::from(call.to_string()),
+            ..Question::default()
+        };
+        let reply = match self.runtime.block_on(self.offline.comet(&question)) {
+            Ok(reply) => serde_json::from_slice::<Value>(&reply.body).unwrap_or_default(),
+            Err(error) => {
+                report.differ_in(method, Kind::Rpc, height, place, "", error, "an answer");
+                return;
+            }
+        };
+        for member in ["error", "result"] {
+            let ours = reply.get(member).cloned().unwrap_or_default();
+            let recorded = query.get(member).cloned().unwrap_or_default();
+            if let Some((what, ours, recorded)) = difference(&subject, &ours, &recorded, "") {
+                let what = format!("{member}.{what}");
+                report.differ_in(method, Kind::Rpc, height, place, what, ours, recorded);
+                return;
             }
         }
     }
@@ -280,16 +312,21 @@ fn escaped(key: &str) -> String {
 
 /// Where two answers part first: the member, ours and the recorded. Keys of pages and what hangs
 /// on hashes may differ.
-fn difference(ours: &Value, recorded: &Value, at: &str) -> Option<(String, String, String)> {
+fn difference(
+    subject: &str,
+    ours: &Value,
+    recorded: &Value,
+    at: &str,
+) -> Option<(String, String, String)> {
     let nothing = Value::Null;
     match (ours, recorded) {
-        (Value::Object(ours), Value::Object(recorded)) => members(ours, recorded, at),
+        (Value::Object(ours), Value::Object(recorded)) => members(subject, ours, recorded, at),
         (Value::Array(ours), Value::Array(recorded)) => {
             for place in 0..ours.len().max(recorded.len()) {
                 let inner = format!("{at}[{place}]");
                 match (ours.get(place), recorded.get(place)) {
                     (Some(ours), Some(recorded)) => {
-                        if let Some(found) = difference(ours, recorded, &inner) {
+                        if let Some(found) = difference(subject, ours, recorded, &inner) {
                             return Some(found);
                         }
                     }
@@ -312,19 +349,20 @@ fn difference(ours: &Value, recorded: &Value, at: &str) -> Option<(String, Strin
 }
 
 fn members(
+    subject: &str,
     ours: &Map<String, Value>,
     recorded: &Map<String, Value>,
     at: &str,
 ) -> Option<(String, String, String)> {
     let extra = ours.keys().filter(|it| !recorded.contains_key(*it));
     for name in recorded.keys().chain(extra) {
-        if rules::is_free(name) {
+        if rules::is_free(subject, name) {
             continue;
         }
         let inner = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
         match (ours.get(name), recorded.get(name)) {
             (Some(ours), Some(recorded)) => {
-                if let Some(found) = difference(ours, recorded, &inner) {
+                if let Some(found) = difference(subject, ours, recorded, &inner) {
                     return Some(found);
                 }
             }

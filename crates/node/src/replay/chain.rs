@@ -96,6 +96,7 @@ impl Replayed {
     pub(super) fn push(
         &self,
         request: abci::RequestFinalizeBlock,
+        last_commit: tm::Commit,
         results: abci::ResponseFinalizeBlock,
     ) {
         let mut past = self.past.write().unwrap_or_else(PoisonError::into_inner);
@@ -121,13 +122,15 @@ impl Replayed {
         };
         let id = tm::BlockId { hash: request.hash, ..tm::BlockId::default() };
         let data = tm::Data { txs: request.txs };
-        let block = tm::Block { header, data, ..tm::Block::default() };
+        let block =
+            tm::Block { header, data, last_commit: Some(last_commit), ..tm::Block::default() };
         past.blocks.push(Done { id, block, results });
     }
 
     /// What the modules say is wrong after the latest block.
-    pub(super) fn broken_invariants(&self) -> Vec<String> {
-        Vec::new()
+    pub(super) fn broken_invariants(&self) -> std::result::Result<Vec<String>, ledger::Halt> {
+        let broken = self.app.broken_invariants()?;
+        Ok(broken.into_iter().map(|(name, fault)| format!("{name}: {fault}")).collect())
     }
 }
 
@@ -236,8 +239,11 @@ impl Chain for Replayed {
         Ok(self.past().at(height).map(|it| it.results.clone()))
     }
 
-    async fn commit(&self, _height: i64) -> Result<Option<tm::Commit>> {
-        Ok(None)
+    async fn commit(&self, height: i64) -> Result<Option<tm::Commit>> {
+        // The latest block's own commit is in no recording.
+        let past = self.past();
+        let next = past.at(height.saturating_add(1));
+        Ok(next.and_then(|it| it.block.last_commit.clone()))
     }
 
     async fn validators(&self, height: i64) -> Result<Option<tm::ValidatorSet>> {

@@ -87,8 +87,14 @@ pub fn replay(
             return Ok(report);
         }
         if options.invariants {
-            for broken in replayed.broken_invariants() {
-                report.differ(Kind::Invariant, block.height, "after the block", broken, "", "");
+            match replayed.broken_invariants() {
+                Ok(broken) => {
+                    report.compared(Kind::Invariant);
+                    for it in broken {
+                        report.differ(Kind::Invariant, block.height, "after the block", it, "", "");
+                    }
+                }
+                Err(halt) => report.halted(block.height, &halt.0),
             }
         }
         if options.queries {
@@ -116,6 +122,6 @@ fn execute(
     let answer = replayed.app().finalize_block(request.clone())?;
     replayed.app().commit(abci::RequestCommit {})?;
     compare::block(block, &answer, recording, report);
-    replayed.push(request, answer);
+    replayed.push(request, block.last_commit(), answer);
     Ok(())
 }

@@ -12,7 +12,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use consensus::GenesisDoc;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use types::wire::tendermint::abci;
+use types::wire::tendermint::{abci, types as tm};
 
 use super::rules::About;
 
@@ -83,6 +83,8 @@ struct Vote {
     #[serde(deserialize_with = "number")]
     power: i64,
     block_id_flag: i32,
+    #[serde(default)]
+    timestamp: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -257,6 +259,22 @@ impl Recording {
 }
 
 impl Block {
+    /// The commit of the block before, without signatures.
+    pub(super) fn last_commit(&self) -> tm::Commit {
+        let signatures = self.last_commit.votes.iter().map(|it| tm::CommitSig {
+            block_id_flag: it.block_id_flag,
+            validator_address: unhex(&it.validator_address),
+            timestamp: it.timestamp.as_deref().map(time).unwrap_or_default(),
+            signature: Vec::new(),
+        });
+        tm::Commit {
+            height: if self.last_commit.votes.is_empty() { 0 } else { self.height - 1 },
+            round: self.last_commit.round,
+            signatures: signatures.collect(),
+            ..tm::Commit::default()
+        }
+    }
+
     /// What the engine hands to the application.
     pub(super) fn request(&self) -> abci::RequestFinalizeBlock {
         let votes = self.last_commit.votes.iter().map(|it| abci::VoteInfo {

@@ -92,13 +92,18 @@ pub(super) fn only_swap_status(ours: &Value, recorded: &Value) -> bool {
     }
 }
 
-/// Members of answers that need not match: hashes and what is derived from them, gas, the node's
-/// own facts.
-pub(super) fn is_free(name: &str) -> bool {
-    matches!(
+/// Whether a member of an answer need not match: hashes and what is derived from them, gas, the
+/// node's own facts. `subject` is the path of a REST query, the method of the others.
+pub(super) fn is_free(subject: &str, name: &str) -> bool {
+    let about_blocks = ["/cosmos/tx/", "/cosmos/base/", "cosmos.tx.", "cosmos.base.", "rpc "]
+        .iter()
+        .any(|it| subject.starts_with(it));
+    if !about_blocks {
+        return subject.contains("discovery") && matches!(name, "node_version" | "moniker");
+    }
+    let of_hashes = matches!(
         name,
-        "gas_used"
-            | "app_hash"
+        "app_hash"
             | "hash"
             | "block_id"
             | "last_block_id"
@@ -111,17 +116,14 @@ pub(super) fn is_free(name: &str) -> bool {
             | "last_results_hash"
             | "evidence_hash"
             | "signature"
-            | "signatures"
             | "proof"
             | "proof_ops"
             | "proofOps"
             | "block_size"
-            | "raw_log"
-            | "log"
-            | "default_node_info"
-            | "application_version"
-            | "node_info"
-    )
+    );
+    let of_node =
+        matches!(name, "default_node_info" | "application_version" | "node_info" | "version");
+    of_hashes || of_node || matches!(name, "gas_used" | "raw_log" | "log")
 }
 
 #[cfg(test)]
