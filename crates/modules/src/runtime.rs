@@ -2,8 +2,9 @@
 //! names of chapters that are not there are skipped, so a new one finds its place.
 
 use crate::{
-    ante, audit, auth, authz, bank, cert, consensus, denoms, deployment, epochs, escrow, evidence,
-    feegrant, genutil, market, provider, receipts, slashing, staking, vesting,
+    ante, audit, auth, authz, bank, cert, consensus, denoms, deployment, distribution, epochs,
+    escrow, evidence, feegrant, genutil, market, mint, params, provider, receipts, slashing,
+    staking, upgrade, vesting,
 };
 
 ledger::runtime! {
@@ -11,6 +12,7 @@ ledger::runtime! {
     pub struct Market;
     modules: auth::Auth, bank::Bank, consensus::Consensus, authz::Authz,
         feegrant::Feegrant, vesting::Vesting, staking::Staking,
+        distribution::Distribution, mint::Mint, params::Params, upgrade::Upgrade,
         slashing::Slashing, evidence::Evidence, genutil::Genutil, epochs::Epochs, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
