@@ -1,11 +1,16 @@
 //! Pages of lists over objects that have states (chain.md 1.5): which way a list is walked, where
 //! a page ends, and the key it can be resumed with.
 //!
+//! A list that asks for one state of one owner or provider walks an index of just those
+//! ([`OwnIndex`]), so that what has ended costs nothing to whoever asks for what lives.
+//!
 //! Called by: escrow, deployment, market, cert. Calls: the kernel's page keys. Owns: nothing.
 
 use std::collections::VecDeque;
 
-use ledger::{Codec, DEFAULT_LIMIT, Fault, Index, Indexed, Key, Map, Result, StateKey, View};
+use ledger::{
+    Codec, Ctx, DEFAULT_LIMIT, Fault, Follows, Index, Indexed, Key, Map, Result, StateKey, View,
+};
 use types::wire::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 
 /// The states to walk: all, or the one that was asked for by name.
@@ -115,11 +120,44 @@ pub(crate) const TWO_WAYS: Names = Names { owner: 1, provider: None, states: Non
 /// Bids and leases.
 pub(crate) const THREE_WAYS: Names = Names { owner: 2, provider: Some(1), states: Some(0) };
 
+/// An index that the reference does not have: its upkeep is not charged, so that a transaction needs
+/// no more gas here than there.
+pub(crate) struct OwnIndex<I: 'static, K: 'static, V: 'static>(pub(crate) Index<I, K, V>);
+
+impl<I: Key, K: Key + Clone, V> Follows<K, V> for OwnIndex<I, K, V> {
+    fn added(&self, cx: &mut Ctx, key: &K, value: &V) -> Result {
+        cx.without_gas(|cx| self.0.added(cx, key, value))
+    }
+    fn removed(&self, cx: &mut Ctx, key: &K, value: &V) -> Result {
+        cx.without_gas(|cx| self.0.removed(cx, key, value))
+    }
+    fn has(&self, view: &View, key: &K, value: &V) -> Result<bool> {
+        self.0.has(view, key, value)
+    }
+    fn count(&self, view: &View) -> Result<usize> {
+        self.0.count(view)
+    }
+}
+
+/// The index of an owner's, or a provider's, rows by state.
+pub(crate) type StateOf<K, V> = OwnIndex<(String, u8), K, V>;
+
+/// The bytes that keys with this first part begin with.
+pub(crate) fn leading<P: Key>(first: &P) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    first.write(&mut bytes);
+    bytes
+}
+
 /// A list over the rows `rows` with index `by_state` and, where there is one, `by_provider`.
 pub(crate) struct List<'a, K: 'static, V: 'static> {
     pub(crate) rows: &'a Indexed<K, V>,
     pub(crate) by_state: &'a Index<u8, K, V>,
+    /// The rows of an owner in one state.
+    pub(crate) by_owner_state: &'a StateOf<K, V>,
     pub(crate) by_provider: Option<&'a Index<String, K, V>>,
+    /// The rows of a provider in one state.
+    pub(crate) by_provider_state: Option<&'a StateOf<K, V>>,
     pub(crate) state_of: fn(&V) -> u8,
     pub(crate) owner_of: fn(&K) -> &str,
     pub(crate) provider_of: fn(&K) -> &str,
@@ -129,6 +167,8 @@ pub(crate) struct List<'a, K: 'static, V: 'static> {
 /// What a request asks of a list.
 pub(crate) struct Asked {
     pub(crate) way: Way,
+    /// What every key that fits begins with, owner first; empty when the owner is not named.
+    pub(crate) under: Vec<u8>,
     pub(crate) states: Vec<u8>,
     /// Whether the request named a state: only then may it skip items.
     pub(crate) state_given: bool,
@@ -187,9 +227,36 @@ impl<K: Key + Clone, V: prost::Message + Default> List<'_, K, V> {
 
         match &way {
             Way::Owner(owner) => {
-                let mut walk = self.rows.walk().under(owner).reversed(reverse);
-                if let Some(start) = &start {
-                    walk = walk.from(start);
+                let whose = leading(owner);
+                let mut under = whose.clone();
+                // A page key of other rows than those that fit continues among all of the owner.
+                let start = start.as_ref().map(Key::to_bytes);
+                if asked.under.starts_with(&whose)
+                    && start.as_ref().is_none_or(|it| it.starts_with(&asked.under))
+                {
+                    under = asked.under;
+                }
+                let suffix = start.as_ref().map(|it| it.get(under.len()..).unwrap_or_default());
+                let begins = start.as_ref().is_none_or(|it| it.starts_with(&under));
+                if let ([state], true) = (states.as_slice(), begins) {
+                    let index = &self.by_owner_state.0;
+                    let mut walk = index.walk().under(&(owner.clone(), *state)).under_bytes(&under);
+                    if let Some(suffix) = suffix {
+                        walk = walk.from_bytes(suffix.to_vec());
+                    }
+                    for entry in walk.reversed(reverse).iter(view) {
+                        let ((_, key), ()) = entry?;
+                        let value = self.row(view, &key)?;
+                        if !take(key.clone(), value)? {
+                            let next = resume_at(&states, &key, Some(self.names.owner))?;
+                            return Ok(page(items, next));
+                        }
+                    }
+                    return Ok(page(items, Vec::new()));
+                }
+                let mut walk = self.rows.walk().under_bytes(&under).reversed(reverse);
+                if let Some(suffix) = suffix {
+                    walk = walk.from_bytes(suffix.to_vec());
                 }
                 for row in walk.iter(view) {
                     let (key, value) = row?;
@@ -200,6 +267,22 @@ impl<K: Key + Clone, V: prost::Message + Default> List<'_, K, V> {
                 }
             }
             Way::Provider(provider) => {
+                if let ([state], Some(index)) = (states.as_slice(), self.by_provider_state) {
+                    let whose = (provider.clone(), *state);
+                    let mut walk = index.0.walk().under(&whose).reversed(reverse);
+                    if let Some(start) = start {
+                        walk = walk.from(&(whose, start));
+                    }
+                    for entry in walk.iter(view) {
+                        let ((_, key), ()) = entry?;
+                        let value = self.row(view, &key)?;
+                        if !take(key.clone(), value)? {
+                            let next = resume_at(&states, &key, self.names.provider)?;
+                            return Ok(page(items, next));
+                        }
+                    }
+                    return Ok(page(items, Vec::new()));
+                }
                 let Some(index) = self.by_provider else { return Ok(page(items, Vec::new())) };
                 let mut walk = index.walk().under(provider).reversed(reverse);
                 if let Some(start) = start {

@@ -17,7 +17,10 @@ use types::{
 
 use super::{
     Error,
-    state::{DEPLOYMENTS, DEPLOYMENTS_BY_STATE, GROUPS, Key, byte, group_key, groups_of, key},
+    state::{
+        DEPLOYMENTS, DEPLOYMENTS_BY_STATE, DEPLOYMENTS_OF_OWNER, GROUPS, Key, byte, group_key,
+        groups_of, key,
+    },
 };
 use crate::{
     escrow::{self, AccountId},
@@ -30,7 +33,9 @@ const STATES: &[u8] = &[1, 2];
 static LIST: List<Key, Deployment> = List {
     rows: &DEPLOYMENTS,
     by_state: &DEPLOYMENTS_BY_STATE,
+    by_owner_state: &DEPLOYMENTS_OF_OWNER,
     by_provider: None,
+    by_provider_state: None,
     state_of: |it| byte(it.state),
     owner_of: |(owner, _)| owner,
     provider_of: |_| "",
@@ -59,7 +64,12 @@ pub(super) fn deployments(
         let way =
             if filters.owner.is_empty() { Way::States } else { Way::Owner(filters.owner.clone()) };
         let state_given = !filters.state.is_empty();
-        LIST.page(view, Asked { way, states, state_given, page: request.pagination }, pick)?
+        let under = match filters.owner.as_str() {
+            "" => Vec::new(),
+            owner => paging::leading(&owner.to_owned()),
+        };
+        let asked = Asked { way, under, states, state_given, page: request.pagination };
+        LIST.page(view, asked, pick)?
     };
     Ok(QueryDeploymentsResponse { deployments, pagination: Some(page) })
 }

@@ -15,6 +15,7 @@ use types::{
 };
 
 use super::Error;
+use crate::paging::{OwnIndex, StateOf};
 
 /// Owner's text, dseq.
 pub(super) type Key = (String, u64);
@@ -23,8 +24,10 @@ pub(super) type GroupKey = (String, u64, u32);
 
 pub(super) static DEPLOYMENTS_BY_STATE: Index<u8, Key, Deployment> =
     Index::new("deployment", &[0x11, 0x02], |_, it| byte(it.state));
+pub(super) static DEPLOYMENTS_OF_OWNER: StateOf<Key, Deployment> =
+    OwnIndex(Index::new("deployment", &[0x11, 0x10], |key, it| (key.0.clone(), byte(it.state))));
 pub(super) static DEPLOYMENTS: Indexed<Key, Deployment> =
-    Indexed::new("deployment", &[0x11, 0x01], &[&DEPLOYMENTS_BY_STATE]);
+    Indexed::new("deployment", &[0x11, 0x01], &[&DEPLOYMENTS_BY_STATE, &DEPLOYMENTS_OF_OWNER]);
 
 static GROUPS_BY_STATE: Index<u8, GroupKey, Group> =
     Index::new("deployment", &[0x12, 0x02], |_, it| byte(it.state));

@@ -20,8 +20,9 @@ use types::{
 use super::{
     Error,
     state::{
-        BIDS, BIDS_BY_PROVIDER, BIDS_BY_STATE, BidKey, LEASES, LEASES_BY_PROVIDER, LEASES_BY_STATE,
-        ORDERS, ORDERS_BY_STATE, OrderKey, bid_key, byte, lease_key, order_key,
+        BIDS, BIDS_BY_PROVIDER, BIDS_BY_STATE, BIDS_OF_OWNER, BIDS_OF_PROVIDER, BidKey, LEASES,
+        LEASES_BY_PROVIDER, LEASES_BY_STATE, LEASES_OF_OWNER, LEASES_OF_PROVIDER, ORDERS,
+        ORDERS_BY_STATE, ORDERS_OF_OWNER, OrderKey, bid_key, byte, lease_key, order_key,
     },
 };
 use crate::{
@@ -40,7 +41,9 @@ const LEASE_STATES: &[u8] = &[1, 2, 3, 4];
 static ORDER_LIST: List<OrderKey, Order> = List {
     rows: &ORDERS,
     by_state: &ORDERS_BY_STATE,
+    by_owner_state: &ORDERS_OF_OWNER,
     by_provider: None,
+    by_provider_state: None,
     state_of: |it| byte(it.state),
     owner_of: |(owner, ..)| owner,
     provider_of: |_| "",
@@ -50,7 +53,9 @@ static ORDER_LIST: List<OrderKey, Order> = List {
 static BID_LIST: List<BidKey, Bid> = List {
     rows: &BIDS,
     by_state: &BIDS_BY_STATE,
+    by_owner_state: &BIDS_OF_OWNER,
     by_provider: Some(&BIDS_BY_PROVIDER),
+    by_provider_state: Some(&BIDS_OF_PROVIDER),
     state_of: |it| byte(it.state),
     owner_of: |(owner, ..)| owner,
     provider_of: |it| &it.4,
@@ -60,7 +65,9 @@ static BID_LIST: List<BidKey, Bid> = List {
 static LEASE_LIST: List<BidKey, Lease> = List {
     rows: &LEASES,
     by_state: &LEASES_BY_STATE,
+    by_owner_state: &LEASES_OF_OWNER,
     by_provider: Some(&LEASES_BY_PROVIDER),
+    by_provider_state: Some(&LEASES_OF_PROVIDER),
     state_of: |it| byte(it.state),
     owner_of: |(owner, ..)| owner,
     provider_of: |it| &it.4,
@@ -79,6 +86,18 @@ fn way(owner: &str, provider: &str) -> Way {
         Way::Provider(provider.to_owned())
     } else {
         Way::States
+    }
+}
+
+/// The bytes that every key of a list begins with, as far as a filter says: owner, dseq, gseq, oseq.
+fn under(owner: &str, dseq: u64, gseq: u32, oseq: u32) -> Vec<u8> {
+    let owner = owner.to_owned();
+    match (owner.as_str(), dseq, gseq, oseq) {
+        ("", ..) => Vec::new(),
+        (_, 0, ..) => paging::leading(&owner),
+        (_, _, 0, _) => paging::leading(&(owner, dseq)),
+        (_, _, _, 0) => paging::leading(&(owner, dseq, gseq)),
+        _ => paging::leading(&(owner, dseq, gseq, oseq)),
     }
 }
 
@@ -102,7 +121,9 @@ pub(super) fn orders(view: &View, request: QueryOrdersRequest) -> Result<QueryOr
     } else {
         let way = way(&filters.owner, "");
         let state_given = !filters.state.is_empty();
-        ORDER_LIST.page(view, Asked { way, states, state_given, page: request.pagination }, pick)?
+        let under = under(&filters.owner, filters.dseq, filters.gseq, filters.oseq);
+        let asked = Asked { way, under, states, state_given, page: request.pagination };
+        ORDER_LIST.page(view, asked, pick)?
     };
     Ok(QueryOrdersResponse { orders, pagination: Some(page) })
 }
@@ -123,7 +144,8 @@ pub(super) fn bids(view: &View, request: QueryBidsRequest) -> Result<QueryBidsRe
     };
     let way = way(&filters.owner, &filters.provider);
     let state_given = !filters.state.is_empty();
-    let asked = Asked { way, states, state_given, page: request.pagination };
+    let under = under(&filters.owner, filters.dseq, filters.gseq, filters.oseq);
+    let asked = Asked { way, under, states, state_given, page: request.pagination };
     let (bids, page) = BID_LIST.page(view, asked, pick)?;
     Ok(QueryBidsResponse { bids, pagination: Some(page) })
 }
@@ -144,7 +166,8 @@ pub(super) fn leases(view: &View, request: QueryLeasesRequest) -> Result<QueryLe
     };
     let way = way(&filters.owner, &filters.provider);
     let state_given = !filters.state.is_empty();
-    let asked = Asked { way, states, state_given, page: request.pagination };
+    let under = under(&filters.owner, filters.dseq, filters.gseq, filters.oseq);
+    let asked = Asked { way, under, states, state_given, page: request.pagination };
     let (leases, page) = LEASE_LIST.page(view, asked, pick)?;
     Ok(QueryLeasesResponse { leases, pagination: Some(page) })
 }

@@ -21,6 +21,7 @@ use super::Error;
 use crate::{
     base,
     escrow::{self, AccountId},
+    paging::{OwnIndex, StateOf},
     receipts,
 };
 
@@ -37,8 +38,10 @@ static ORDERS_BY_GROUP: Index<(GroupKey, u8), OrderKey, Order> =
     Index::new("market", &[0x11, 0x03], |(owner, dseq, gseq, _), it| {
         ((owner.clone(), *dseq, *gseq), byte(it.state))
     });
+pub(super) static ORDERS_OF_OWNER: StateOf<OrderKey, Order> =
+    OwnIndex(Index::new("market", &[0x11, 0x10], |key, it| (key.0.clone(), byte(it.state))));
 pub(super) static ORDERS: Indexed<OrderKey, Order> =
-    Indexed::new("market", &[0x11, 0x01], &[&ORDERS_BY_STATE, &ORDERS_BY_GROUP]);
+    Indexed::new("market", &[0x11, 0x01], &[&ORDERS_BY_STATE, &ORDERS_BY_GROUP, &ORDERS_OF_OWNER]);
 
 pub(super) static BIDS_BY_STATE: Index<u8, BidKey, Bid> =
     Index::new("market", &[0x12, 0x03], |_, it| byte(it.state));
@@ -48,15 +51,29 @@ static BIDS_BY_ORDER: Index<(OrderKey, u8), BidKey, Bid> =
     Index::new("market", &[0x12, 0x05], |(owner, dseq, gseq, oseq, ..), it| {
         ((owner.clone(), *dseq, *gseq, *oseq), byte(it.state))
     });
-pub(super) static BIDS: Indexed<BidKey, Bid> =
-    Indexed::new("market", &[0x12, 0x02], &[&BIDS_BY_STATE, &BIDS_BY_PROVIDER, &BIDS_BY_ORDER]);
+pub(super) static BIDS_OF_OWNER: StateOf<BidKey, Bid> =
+    OwnIndex(Index::new("market", &[0x12, 0x10], |key, it| (key.0.clone(), byte(it.state))));
+pub(super) static BIDS_OF_PROVIDER: StateOf<BidKey, Bid> =
+    OwnIndex(Index::new("market", &[0x12, 0x11], |key, it| (key.4.clone(), byte(it.state))));
+pub(super) static BIDS: Indexed<BidKey, Bid> = Indexed::new(
+    "market",
+    &[0x12, 0x02],
+    &[&BIDS_BY_STATE, &BIDS_BY_PROVIDER, &BIDS_BY_ORDER, &BIDS_OF_OWNER, &BIDS_OF_PROVIDER],
+);
 
 pub(super) static LEASES_BY_STATE: Index<u8, BidKey, Lease> =
     Index::new("market", &[0x13, 0x03], |_, it| byte(it.state));
 pub(super) static LEASES_BY_PROVIDER: Index<String, BidKey, Lease> =
     Index::new("market", &[0x13, 0x04], |it, _| it.4.clone());
-pub(super) static LEASES: Indexed<BidKey, Lease> =
-    Indexed::new("market", &[0x13, 0x02], &[&LEASES_BY_STATE, &LEASES_BY_PROVIDER]);
+pub(super) static LEASES_OF_OWNER: StateOf<BidKey, Lease> =
+    OwnIndex(Index::new("market", &[0x13, 0x10], |key, it| (key.0.clone(), byte(it.state))));
+pub(super) static LEASES_OF_PROVIDER: StateOf<BidKey, Lease> =
+    OwnIndex(Index::new("market", &[0x13, 0x11], |key, it| (key.4.clone(), byte(it.state))));
+pub(super) static LEASES: Indexed<BidKey, Lease> = Indexed::new(
+    "market",
+    &[0x13, 0x02],
+    &[&LEASES_BY_STATE, &LEASES_BY_PROVIDER, &LEASES_OF_OWNER, &LEASES_OF_PROVIDER],
+);
 
 /// A state's number in keys.
 pub(super) fn byte(state: i32) -> u8 {
@@ -114,9 +131,11 @@ pub(super) fn orders_of(view: &View, group: &GroupId, state: order::State) -> Re
     keys.iter().map(|it| ORDERS.get(view, it)?.ok_or_else(no_row)).collect()
 }
 
-fn count_orders(view: &View, group: &GroupId, state: order::State) -> Result<u32> {
-    let found = ORDERS_BY_GROUP.of(view, &(group_key(group), byte(state.into())));
-    found.into_iter().try_fold(0u32, |sum, it| it.map(|_| sum.saturating_add(1)))
+/// The newest order of a group. A living one is always the newest (chain.md 19, number 3), so
+/// nobody has to look at those before it.
+fn last_order(view: &View, group: &GroupId) -> Result<Option<Order>> {
+    let mut newest_first = ORDERS.walk().under(&group_key(group)).rev().iter(view);
+    newest_first.next().map(|it| Ok(it?.1)).transpose()
 }
 
 /// Bids on an order in one state, by the text of their providers.
@@ -139,9 +158,9 @@ pub(super) fn is_running(lease: &Lease) -> bool {
 
 /// Whether a provider has a lease that runs.
 pub(super) fn has_running_lease(view: &View, provider: &str) -> Result<bool> {
-    for key in LEASES_BY_PROVIDER.of(view, &provider.to_owned()) {
-        let lease = LEASES.get(view, &key?)?.ok_or_else(no_row)?;
-        if is_running(&lease) {
+    for state in [lease::State::Active, lease::State::Reclaiming] {
+        let whose = (provider.to_owned(), byte(state.into()));
+        if LEASES_OF_PROVIDER.0.of(view, &whose).next().transpose()?.is_some() {
             return Ok(true);
         }
     }
@@ -158,12 +177,11 @@ pub(super) fn create_order(
     spec: GroupSpec,
     reclamation: Option<DeploymentReclamation>,
 ) -> Result {
-    for state in [order::State::Open, order::State::Active] {
-        if count_orders(cx, group, state)? > 0 {
-            return Err(Error::OrderActive.wrap("create order: active order exists"));
-        }
+    let last = last_order(cx, group)?;
+    if last.as_ref().is_some_and(|it| it.state != i32::from(order::State::Closed)) {
+        return Err(Error::OrderActive.wrap("create order: active order exists"));
     }
-    let oseq = count_orders(cx, group, order::State::Closed)?.saturating_add(1);
+    let oseq = last.map_or(0, |it| it.id.oseq).saturating_add(1);
     let id = wire::OrderId::from(group.order(oseq));
     if ORDERS.has(cx, &order_key(&id))? {
         return Err(Error::OrderExists.into());
