@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use types::{
     Address,
     registry::registry,
-    signers,
+    signers::{self, SignerError},
     wire::cosmos::tx::v1beta1::{AuthInfo, Fee, TxBody, TxRaw},
 };
 
@@ -102,7 +102,7 @@ impl Tx {
     /// payer (cosmos.md 1.3).
     pub fn signers(&self) -> Result<Vec<Address>> {
         let payer = self.auth_info.fee.as_ref().map_or("", |it| it.payer.as_str());
-        signers::of_transaction(self.messages(), payer).map_err(|it| Fault::plain(it.to_string()))
+        signers::of_transaction(self.messages(), payer).map_err(unnamed)
     }
 
     /// Who pays the fee unless somebody grants it: the fee's payer, or the first signer.
@@ -138,5 +138,15 @@ fn check(name: &str, bytes: &[u8], unknown: Unknown) -> Result<bool> {
 
 /// The signers that a message names. A validator operator stands for the account of its bytes.
 pub fn signers_of(message: &Any) -> Result<Vec<Address>> {
-    signers::of_message(message).map_err(|it| Fault::plain(it.to_string()))
+    signers::of_message(message).map_err(unnamed)
+}
+
+/// Why the signers cannot be told. The reference's error is not registered.
+fn unnamed(error: SignerError) -> Fault {
+    match error {
+        SignerError::Address { .. } => Sdk::InvalidAddress.wrap(error),
+        SignerError::UnknownType(_) | SignerError::NoOption(_) | SignerError::Wire(_) => {
+            refuse(error)
+        }
+    }
 }

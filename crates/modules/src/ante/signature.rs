@@ -86,7 +86,8 @@ pub(super) fn set_keys(
             let value = format!("{signer}/{}", info.sequence);
             cx.emit_plain("tx", [("acc_seq", &*value)]);
         }
-        let mode = mode_of(info).ok_or_else(|| Fault::plain("got empty SignatureData"))?;
+        let mode =
+            mode_of(info).ok_or_else(|| Sdk::Unauthorized.wrap("got empty SignatureData"))?;
         let signature = tx.signatures.get(index).map(Vec::as_slice).unwrap_or_default();
         emit_signatures(cx, mode, signature);
     }
@@ -137,7 +138,9 @@ pub(super) fn charge(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -
         let account = existing(cx, signer)?;
         let empty = tx.signatures.get(index).is_none_or(Vec::is_empty);
         if empty && matches!(mode_of(info), Some(mode_info::Sum::Multi(_))) {
-            return Err(Fault::plain("a multisig signature must name its members' signatures"));
+            return Err(
+                Sdk::Unauthorized.wrap("a multisig signature must name its members' signatures")
+            );
         }
         let key = match stored_key(&account)? {
             Some(key) => key,
@@ -154,7 +157,7 @@ fn charge_key(cx: &Ctx, key: &PublicKey, mode: Option<&mode_info::Sum>, cost: u6
         PublicKey::Secp256k1(_) => cx.consume_gas(cost, "ante verify: secp256k1"),
         PublicKey::Multisig { keys, .. } => {
             let Some(mode_info::Sum::Multi(multi)) = mode else {
-                return Err(Fault::plain(
+                return Err(Sdk::Unauthorized.wrap(
                     "expected *signing.MultiSignatureData, got, *signing.SingleSignatureData",
                 ));
             };
@@ -220,7 +223,8 @@ pub(super) fn verify(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -
             sequence,
             index,
         };
-        let mode = mode_of(info).ok_or_else(|| Fault::plain("got empty SignatureData"))?;
+        let mode =
+            mode_of(info).ok_or_else(|| Sdk::Unauthorized.wrap("got empty SignatureData"))?;
         let why = match sign::verify(tx, &key, mode, &data) {
             Ok(true) => continue,
             Ok(false) => "unable to verify single signer signature".to_owned(),

@@ -2,7 +2,7 @@
 
 use ledger::{Fault, Result, Routes, View, paginate};
 use types::{
-    Address, Coin, Coins, validate_denom,
+    Address, Coin, validate_denom,
     wire::cosmos::bank::v1beta1::{
         DenomOwner, Metadata, QueryAllBalancesRequest, QueryAllBalancesResponse,
         QueryBalanceRequest, QueryBalanceResponse, QueryDenomMetadataByQueryStringRequest,
@@ -64,9 +64,8 @@ fn all_balances(
             Some(metadata) if resolve_denom => metadata.display,
             _ => denom,
         };
-        Ok(Some(Coin::new(shown, amount)))
+        Ok(Some(Coin::new(shown, amount).into()))
     })?;
-    let balances = Coins::new(balances)?.to_wire();
     Ok(QueryAllBalancesResponse { balances, pagination: Some(page) })
 }
 
