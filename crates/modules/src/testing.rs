@@ -265,3 +265,10 @@ pub(crate) fn transfers(events: &[Event]) -> Vec<(String, String)> {
         .map(|it| (attribute(it, "recipient").to_owned(), attribute(it, "amount").to_owned()))
         .collect()
 }
+
+/// Exports agree in what the market chapters keep; others may move on with each block.
+pub(crate) fn same_market(one: &serde_json::Value, other: &serde_json::Value) {
+    for section in ["deployment", "market", "escrow", "provider", "denoms", "receipts"] {
+        assert_eq!(one[section], other[section], "{section}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use ledger::{Fault, Invariant, Result, View, holds};
 use types::{
-    BidId, DecCoin, GroupId, LeaseId, OrderId,
+    Address, BidId, DecCoin, GroupId, LeaseId, OrderId,
     wire::akash::{
         deployment::{
             v1::deployment,
@@ -21,6 +21,7 @@ use crate::{
     base::{self, money},
     deployment as deployments,
     escrow::{self, AccountId},
+    receipts,
 };
 
 pub(super) const ALL: &[Invariant] = &[
@@ -30,6 +31,7 @@ pub(super) const ALL: &[Invariant] = &[
     Invariant("an active order has one active bid and a running lease", leases_agree),
     Invariant("a bid lives while its order does and its deposit is held", bids_agree),
     Invariant("a lease runs while it is paid for", payments_agree),
+    Invariant("records are of leases that ended and orders that live", records_agree),
 ];
 
 fn indexes_match(view: &View) -> Result {
@@ -140,6 +142,30 @@ fn payments_agree(view: &View) -> Result {
         let noticed = lease.reclamation.is_some_and(|it| it.started_at > 0 && it.deadline > 0);
         let reclaiming = lease.state == i32::from(lease::State::Reclaiming);
         holds!(!reclaiming || noticed, "{id} is under notice without a deadline")?;
+    }
+    Ok(())
+}
+
+/// What [`receipts`] keeps is about what is here.
+fn records_agree(view: &View) -> Result {
+    for end in receipts::ends(view) {
+        let end = end?;
+        let id = LeaseId::try_from(&end.id).map_err(base::id)?;
+        let lease = find_lease(view, &id)?;
+        let ended = lease.is_some_and(|it| {
+            !is_running(&it) && it.closed_on == end.height && it.reason == end.reason
+        });
+        holds!(ended, "{id} did not end at {} for the reason on record", end.height)?;
+    }
+    for decline in receipts::declines(view) {
+        let decline = decline?;
+        let id = OrderId::try_from(&decline.id).map_err(base::id)?;
+        let order = super::state::find_order(view, &id)?;
+        let lives = order.is_some_and(|it| it.state != i32::from(order::State::Closed));
+        holds!(lives, "{id} is closed and still has declines")?;
+        let provider: Address = decline.provider.parse()?;
+        let bid = find_bid(view, &id.bid(provider))?;
+        holds!(bid.is_none(), "{} bids on {id} and declined it", decline.provider)?;
     }
     Ok(())
 }

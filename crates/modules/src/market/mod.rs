@@ -14,7 +14,11 @@ mod invariants;
 mod leases;
 mod matching;
 mod params;
+#[cfg(test)]
+mod planted;
 mod query;
+#[cfg(test)]
+mod records;
 mod state;
 #[cfg(test)]
 mod tests;
