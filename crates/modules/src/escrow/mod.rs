@@ -8,6 +8,8 @@
 mod calls;
 mod genesis;
 mod invariants;
+#[cfg(test)]
+mod model;
 mod msgs;
 mod query;
 mod state;
