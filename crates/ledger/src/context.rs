@@ -285,7 +285,7 @@ impl Ctx {
 
     /// `attempt`, with panics turned into faults: the last resort of the transaction boundary.
     /// A halt passes through.
-    pub(crate) fn guarded<T>(&mut self, f: impl FnOnce(&mut Ctx) -> Result<T>) -> Result<T> {
+    pub fn guarded<T>(&mut self, f: impl FnOnce(&mut Ctx) -> Result<T>) -> Result<T> {
         let mark = self.mark();
         let outcome = match catch_unwind(AssertUnwindSafe(|| f(self))) {
             Ok(outcome) => match self.gas.tripped() {

@@ -38,6 +38,7 @@ fn update_params(cx: &mut Ctx, message: MsgUpdateParams) -> Result {
         return Err(Fault::plain("all parameters must be present"));
     };
     let old = cx.consensus_params().clone();
+    let abci_given = abci.is_some();
     let params = ConsensusParams {
         block: Some(block),
         evidence: Some(evidence),
@@ -46,10 +47,43 @@ fn update_params(cx: &mut Ctx, message: MsgUpdateParams) -> Result {
         abci: abci.or(old.abci),
     };
     check(&params, old.abci.as_ref(), cx.height())?;
-    let text = types::json::print(&params).map_err(|error| Fault::plain(error.to_string()))?;
+    let text = proto_text(&params, abci_given);
     cx.emit_plain("update_consensus_params", [("authority", &*authority), ("parameters", &text)]);
     cx.update_consensus_params(params);
     Ok(())
+}
+
+/// The text form of the reference, which the event shows: fields that are zero are left out, and
+/// the version says nothing. What the message does not name is not there.
+fn proto_text(params: &ConsensusParams, with_abci: bool) -> String {
+    fn number(name: &str, value: i64) -> String {
+        if value == 0 { String::new() } else { format!("{name}:{value} ") }
+    }
+    let block = params.block.unwrap_or_default();
+    let evidence = params.evidence.unwrap_or_default();
+    let age = evidence.max_age_duration;
+    let types = params.validator.iter().flat_map(|it| &it.pub_key_types);
+    let types: String = types.map(|it| format!("pub_key_types:{it:?} ")).collect();
+    let abci = params.abci.filter(|_| with_abci).map_or_else(String::new, |it| {
+        let height = number("vote_extensions_enable_height", it.vote_extensions_enable_height);
+        format!("abci:<{height}> ")
+    });
+    [
+        format!(
+            "block:<{}{}> ",
+            number("max_bytes", block.max_bytes),
+            number("max_gas", block.max_gas)
+        ),
+        format!(
+            "evidence:<{}max_age_duration:<{}{}> {}> ",
+            number("max_age_num_blocks", evidence.max_age_num_blocks),
+            number("seconds", age.seconds),
+            number("nanos", i64::from(age.nanos)),
+            number("max_bytes", evidence.max_bytes),
+        ),
+        format!("validator:<{types}> version:<> {abci}"),
+    ]
+    .concat()
 }
 
 fn check(params: &ConsensusParams, old: Option<&AbciParams>, height: i64) -> Result {
@@ -139,6 +173,9 @@ mod tests {
         let mut cx = testing::ctx();
         update_params(&mut cx, message(200_000)).unwrap();
         assert_eq!(cx.events().last().unwrap().r#type, "update_consensus_params");
+        let shown = ledger::testing::attribute(cx.events().last().unwrap(), "parameters");
+        assert!(shown.starts_with("block:<max_bytes:200000 "), "{shown}");
+        assert!(shown.ends_with("validator:<pub_key_types:\"ed25519\" > version:<> "), "{shown}");
         for (bad, text) in [
             (message(0), "block.MaxBytes cannot be 0"),
             (message(BLOCK_BYTES_MAX + 1), "block.MaxBytes is too big"),

@@ -30,6 +30,7 @@ pub mod evidence;
 pub mod feegrant;
 pub mod genesis;
 pub mod genutil;
+pub mod gov;
 pub mod market;
 mod paging;
 pub mod mint;

@@ -3,7 +3,7 @@
 
 use crate::{
     ante, audit, auth, authz, bank, cert, consensus, denoms, deployment, distribution, epochs,
-    escrow, evidence, feegrant, genutil, market, mint, params, provider, receipts, slashing,
+    escrow, evidence, feegrant, genutil, gov, market, mint, params, provider, receipts, slashing,
     staking, upgrade, vesting,
 };
 
@@ -12,7 +12,7 @@ ledger::runtime! {
     pub struct Market;
     modules: auth::Auth, bank::Bank, consensus::Consensus, authz::Authz,
         feegrant::Feegrant, vesting::Vesting, staking::Staking,
-        distribution::Distribution, mint::Mint, params::Params, upgrade::Upgrade,
+        distribution::Distribution, mint::Mint, params::Params, upgrade::Upgrade, gov::Gov,
         slashing::Slashing, evidence::Evidence, genutil::Genutil, epochs::Epochs, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
