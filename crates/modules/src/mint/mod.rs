@@ -36,9 +36,8 @@ impl Module for Mint {
     }
 
     fn default_genesis() -> GenesisState {
-        let params = default_params();
-        let inflation = params.inflation_rate_change.clone();
-        GenesisState { minter: Minter { inflation, annual_provisions: zero() }, params }
+        let minter = Minter { inflation: zero(), annual_provisions: zero() };
+        GenesisState { minter, params: default_params() }
     }
 
     fn init(cx: &mut Ctx, genesis: GenesisState) -> Result {
@@ -64,15 +63,14 @@ fn zero() -> String {
     Dec::ZERO.to_wire()
 }
 
-/// Of the reference, with blocks of five seconds.
+/// Those of a chain whose genesis says nothing of minting: none.
 fn default_params() -> Params {
-    let percent = |number: i64| Dec::new(number, 2).unwrap_or_default().to_wire();
     Params {
         mint_denom: "uakt".to_owned(),
-        inflation_rate_change: percent(13),
-        inflation_max: percent(20),
-        inflation_min: percent(7),
-        goal_bonded: percent(67),
+        inflation_rate_change: zero(),
+        inflation_max: zero(),
+        inflation_min: zero(),
+        goal_bonded: Dec::ONE.to_wire(),
         blocks_per_year: 6_311_520,
     }
 }
