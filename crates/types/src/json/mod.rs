@@ -4,6 +4,7 @@
 //! [`crate::registry`]: a new message costs nothing here. Called by the ledger (events, genesis),
 //! the RPC gateway, and whoever prints or reads a message.
 
+mod go;
 mod print;
 mod read;
 mod text;

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use prost::Message as _;
 use prost_types::{Any, Duration, Timestamp};
 
-use super::{JsonError, Result, go_string};
+use super::{JsonError, Result, go, go_string};
 use crate::{
     Dec, Int,
     encoded::{self, MAX_DEPTH, Raw, WireError, bytes_of, integer, merged, slots},
@@ -31,6 +31,7 @@ pub(super) fn message(
             go_string(&well_known(message.special, bytes)?, into);
             Ok(())
         }
+        Special::None if go::is_own(&message.full_name) => go::message(index, bytes, depth, into),
         Special::None => {
             into.push('{');
             members(message, bytes, depth, into)?;
@@ -103,7 +104,7 @@ fn field(
 }
 
 /// One value: all occurrences of a singular field, or one of a list. None is the default.
-fn value(
+pub(super) fn value(
     message: &Message,
     field: &Field,
     values: &[Raw<'_>],
