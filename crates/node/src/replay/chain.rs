@@ -92,6 +92,11 @@ impl Replayed {
         }
     }
 
+    /// What the header of the block to execute says of the validators after it.
+    pub(super) fn next_validators_hash(&self) -> Vec<u8> {
+        self.past().validators.last().map(|it| it.hash().to_vec()).unwrap_or_default()
+    }
+
     /// Takes an executed block.
     pub(super) fn push(
         &self,

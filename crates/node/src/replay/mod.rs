@@ -20,6 +20,8 @@ use types::wire::tendermint::abci;
 pub use recording::{Recording, RecordingError};
 pub use report::{Difference, Kind, Report};
 
+pub(crate) use recording::read_lines;
+
 use chain::Replayed;
 use recording::Block;
 
@@ -118,7 +120,8 @@ fn execute(
     recording: &Recording,
     report: &mut Report,
 ) -> Result<(), ledger::Halt> {
-    let request = block.request();
+    let mut request = block.request();
+    request.next_validators_hash = replayed.next_validators_hash();
     let answer = replayed.app().finalize_block(request.clone())?;
     replayed.app().commit(abci::RequestCommit {})?;
     compare::block(block, &answer, recording, report);
