@@ -477,9 +477,8 @@ pub(super) fn cancel_unbonding(cx: &mut Ctx, message: MsgCancelUnbondingDelegati
         ))
     })?;
     let now = cx.time();
-    let found = record.entries.iter_mut().enumerate().find(|(_, it)| {
-        it.creation_height == creation_height && !state::is_due(&it.completion_time, now)
-    });
+    let found =
+        record.entries.iter_mut().enumerate().find(|(_, it)| it.creation_height == creation_height);
     let Some((at, entry)) = found else {
         let text = "unbonding delegation entry is not found at block height";
         return Err(Sdk::NotFound.wrap(format!("{text} {creation_height}")));
@@ -487,6 +486,9 @@ pub(super) fn cancel_unbonding(cx: &mut Ctx, message: MsgCancelUnbondingDelegati
     let balance = Int::from_wire_or_zero(&entry.balance)?;
     if balance < amount {
         return Err(refuse("amount is greater than the unbonding delegation entry balance"));
+    }
+    if ledger::nanos(&entry.completion_time) < ledger::nanos(&now) {
+        return Err(refuse("unbonding delegation is already processed"));
     }
     let status = BondStatus::Unbonding;
     let left = balance.sub(amount)?;
