@@ -44,6 +44,7 @@ pub enum Status {
     AlreadyExists = 6,
     PermissionDenied = 7,
     FailedPrecondition = 9,
+    Aborted = 10,
     OutOfRange = 11,
     Unimplemented = 12,
     Internal = 13,

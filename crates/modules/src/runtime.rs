@@ -2,9 +2,9 @@
 //! names of chapters that are not there are skipped, so a new one finds its place.
 
 use crate::{
-    ante, audit, auth, authz, bank, cert, consensus, denoms, deployment, distribution, epochs,
-    escrow, evidence, feegrant, genutil, gov, market, mint, params, provider, receipts, slashing,
-    staking, upgrade, vesting,
+    ante, audit, auth, authz, awasm, bank, bme, cert, consensus, denoms, deployment, distribution,
+    epochs, escrow, evidence, feegrant, genutil, gov, market, mint, oracle, params, provider,
+    receipts, slashing, staking, upgrade, vesting,
 };
 
 ledger::runtime! {
@@ -13,7 +13,7 @@ ledger::runtime! {
     modules: auth::Auth, bank::Bank, consensus::Consensus, authz::Authz,
         feegrant::Feegrant, vesting::Vesting, staking::Staking,
         distribution::Distribution, mint::Mint, params::Params, upgrade::Upgrade, gov::Gov,
-        slashing::Slashing, evidence::Evidence, genutil::Genutil, epochs::Epochs, escrow::Escrow, provider::Provider,
+        slashing::Slashing, evidence::Evidence, genutil::Genutil, epochs::Epochs, oracle::Oracle, bme::Bme, awasm::Awasm, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
     pre_block: "upgrade", "auth";
