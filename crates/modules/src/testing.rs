@@ -56,11 +56,12 @@ impl World {
         Self::with(|_| {})
     }
 
-    /// With the genesis of a local network, changed.
+    /// With the genesis of a local network, changed, and without inflation.
     pub(crate) fn with(change: impl FnOnce(&mut serde_json::Value)) -> Self {
         let coins = || Coins::new(genesis::DENOMS.map(|it| Coin::new(it, RICH))).unwrap();
         let accounts = [TENANT, FRIEND, P1, P2, P3].map(|it| (who(it), coins()));
         let mut state = genesis::local(&accounts);
+        state.as_object_mut().unwrap().remove("mint");
         change(&mut state);
         let mut world = Self { chain: Chain::new(state) };
         for provider in [P1, P2, P3] {
@@ -271,4 +272,30 @@ pub(crate) fn same_market(one: &serde_json::Value, other: &serde_json::Value) {
     for section in ["deployment", "market", "escrow", "provider", "denoms", "receipts"] {
         assert_eq!(one[section], other[section], "{section}");
     }
+}
+
+ledger::runtime! {
+    /// People and their money, without a market: for tests of the chapters below it.
+    pub(crate) struct Town;
+    modules: crate::auth::Auth, crate::bank::Bank, crate::authz::Authz, crate::feegrant::Feegrant,
+        crate::vesting::Vesting;
+    ante: crate::ante::Ante;
+    pre_block: "auth";
+    genesis: "auth", "authz", "bank", "vesting", "feegrant";
+    begin_block: "auth", "authz", "bank", "feegrant", "vesting";
+    end_block: "auth", "authz", "bank", "feegrant", "vesting";
+}
+
+/// A town in which the accounts `names` hold a million `uakt` and a million `uact` each.
+pub(crate) fn town(names: &[u8]) -> Chain<Town> {
+    let balances: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let coins =
+                ["uact", "uakt"].map(|it| serde_json::json!({ "denom": it, "amount": "1000000" }));
+            serde_json::json!({ "address": who(*name).to_string(), "coins": coins })
+        })
+        .collect();
+    let params = serde_json::json!({ "default_send_enabled": true });
+    Chain::new(serde_json::json!({ "bank": { "params": params, "balances": balances } }))
 }

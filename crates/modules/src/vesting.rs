@@ -113,3 +113,70 @@ fn fund(
 fn parse(role: &str, text: &str) -> Result<Address> {
     text.parse().map_err(|it| Sdk::InvalidAddress.wrap(format!("invalid '{role}' address: {it}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{town, who};
+    use types::wire::cosmos::vesting::v1beta1::Period;
+
+    fn coins(text: &str) -> Coins {
+        text.parse().unwrap()
+    }
+
+    fn new(to: u8, amount: &str, seconds: i64, delayed: bool) -> MsgCreateVestingAccount {
+        MsgCreateVestingAccount {
+            from_address: who(1).to_string(),
+            to_address: who(to).to_string(),
+            amount: coins(amount).to_wire(),
+            end_time: seconds,
+            delayed,
+        }
+    }
+
+    #[test]
+    fn coins_become_spendable_as_the_kind_says() {
+        let mut chain = town(&[1]);
+        let now = chain.cx.unix_seconds();
+        chain.run(&new(2, "100uakt", now + 10, false)).unwrap();
+        chain.run(&new(3, "100uakt", now + 10, true)).unwrap();
+        let (from_address, to_address) = (who(1).to_string(), who(4).to_string());
+        let amount = coins("100uakt").to_wire();
+        let permanent = MsgCreatePermanentLockedAccount { from_address, to_address, amount };
+        chain.run(&permanent).unwrap();
+        let period = |length| Period { length, amount: coins("50uakt").to_wire() };
+        let periodic = MsgCreatePeriodicVestingAccount {
+            from_address: who(1).to_string(),
+            to_address: who(5).to_string(),
+            start_time: now,
+            vesting_periods: vec![period(3), period(7)],
+        };
+        chain.run(&periodic).unwrap();
+        let spendable = |chain: &ledger::testing::Chain<_>| -> Vec<i64> {
+            let of = |name: u8| bank::spendable_of(chain.view(), &who(name), "uakt").unwrap();
+            (2..=5).map(|it| of(it).to_i64().unwrap()).collect()
+        };
+        assert_eq!(spendable(&chain), [0, 0, 0, 0]);
+        chain.next_block(5);
+        assert_eq!(spendable(&chain), [50, 0, 0, 50]);
+        chain.next_block(5);
+        assert_eq!(spendable(&chain), [100, 100, 0, 100]);
+    }
+
+    #[test]
+    fn existing_and_blocked_recipients_are_refused_before_anything_moves() {
+        let mut chain = town(&[1]);
+        let refused = |chain: &mut ledger::testing::Chain<crate::testing::Town>, message, code| {
+            let message: MsgCreateVestingAccount = message;
+            assert_eq!(chain.run(&message).unwrap_err().code(), code);
+        };
+        auth::ensure_account(&mut chain.cx, &who(1)).unwrap();
+        refused(&mut chain, new(1, "1uakt", 5, true), 18);
+        refused(&mut chain, new(2, "1uakt", 0, true), 18);
+        refused(&mut chain, new(2, "", 5, true), 10);
+        let to_address = Address::of_module("gov").to_string();
+        refused(&mut chain, MsgCreateVestingAccount { to_address, ..new(2, "1uakt", 5, true) }, 4);
+        refused(&mut chain, new(2, "1000001uakt", 5, true), 5);
+        assert!(!auth::exists(chain.view(), &who(2)).unwrap());
+    }
+}

@@ -25,7 +25,7 @@ use types::{
 
 pub use types::wire::akash::escrow::v1::deposit_authorization::Scope;
 
-use super::{GrantId, authorization::Authorization, find, is_expired, save, state::next_granter};
+use super::{GrantId, authorization::Authorization, find, save, state::next_granter};
 use crate::base::{money, number};
 
 mod escrow {
@@ -65,7 +65,7 @@ pub(super) fn validate(it: &DepositAuthorization) -> Result {
         }
     }
     let legacy = Coin::try_from(&it.spend_limit);
-    let Some(legacy) = legacy.ok().filter(|it| !it.amount.is_negative()) else {
+    let Some(legacy) = legacy.ok().filter(|it| it.validate().is_ok()) else {
         return Err(Sdk::InvalidCoins.wrap("spend limit is not valid"));
     };
     if !legacy.is_zero() {
@@ -173,7 +173,9 @@ pub fn draw(
         last = Some(granter.clone());
         let Some(grant) = find(cx, &id)? else { continue };
         // A grant that expires with this block cannot be written any more.
-        let ends = grant.expiration.is_some_and(|it| !is_later(&it, cx));
+        if grant.expiration.is_some_and(|it| !is_later(&it, cx)) {
+            continue;
+        }
         let Ok(Authorization::Deposit(it)) = Authorization::from_any(grant.authorization.as_ref())
         else {
             continue;
@@ -182,7 +184,7 @@ pub fn draw(
         let Ok(Some((given, rest))) = accept(&it, scope, &wanted, Part::AsFarAsItGoes) else {
             continue;
         };
-        if ends || given.is_zero() {
+        if given.is_zero() {
             continue;
         }
         save(cx, &id, Authorization::Deposit(rest).to_any(), grant.expiration)?;
@@ -201,9 +203,7 @@ fn is_later(time: &prost_types::Timestamp, cx: &Ctx) -> bool {
 pub fn refund(cx: &mut Ctx, granter: &Address, grantee: &Address, coin: &Coin) -> Result {
     let id = GrantId::new(granter.clone(), grantee.clone(), MsgAccountDeposit::type_url());
     let Some(grant) = find(cx, &id)? else { return Ok(()) };
-    if is_expired(grant.expiration, &cx.time())
-        || grant.expiration.is_some_and(|it| !is_later(&it, cx))
-    {
+    if grant.expiration.is_some_and(|it| !is_later(&it, cx)) {
         return Ok(());
     }
     let Ok(Authorization::Deposit(it)) = Authorization::from_any(grant.authorization.as_ref())

@@ -45,7 +45,8 @@ impl Module for Authz {
             if entry.expiration.is_some_and(|it| Moment(it).is_before(&cx.time())) {
                 continue;
             }
-            let (granter, grantee) = (parse("granter", &entry.granter)?, parse("grantee", &entry.grantee)?);
+            let (granter, grantee) =
+                (parse("granter", &entry.granter)?, parse("grantee", &entry.grantee)?);
             let authorization = Authorization::from_any(entry.authorization.as_ref())?;
             let id = GrantId::new(granter, grantee, authorization.msg_type());
             state::put(cx, &id, authorization.to_any(), entry.expiration)?;
@@ -84,7 +85,9 @@ fn grant(cx: &mut Ctx, MsgGrant { granter, grantee, grant }: MsgGrant) -> Result
     authorization.validate()?;
     if !auth::exists(cx, &grantee)? {
         if bank::is_blocked(&grantee) {
-            return Err(Sdk::Unauthorized.wrap(format!("{grantee} is not allowed to receive funds")));
+            return Err(
+                Sdk::Unauthorized.wrap(format!("{grantee} is not allowed to receive funds"))
+            );
         }
         auth::ensure_account(cx, &grantee)?;
     }
@@ -169,8 +172,7 @@ fn is_expired(expiration: Option<Timestamp>, now: &Timestamp) -> bool {
 }
 
 fn parse(role: &str, text: &str) -> Result<Address> {
-    text.parse()
-        .map_err(|it| Sdk::InvalidAddress.wrap(format!("invalid {role} address: {it}")))
+    text.parse().map_err(|it| Sdk::InvalidAddress.wrap(format!("invalid {role} address: {it}")))
 }
 
 errors! { Authz;

@@ -9,7 +9,9 @@ mod query;
 #[cfg(test)]
 mod tests;
 
-use ledger::{Ctx, Invariant, Map, Module, Plain, Prefixed, Result, Routes, Sdk, View, errors, holds};
+use ledger::{
+    Ctx, Invariant, Map, Module, Plain, Prefixed, Result, Routes, Sdk, View, errors, holds,
+};
 use prost_types::{Any, Timestamp};
 use types::{
     Address, Coins,
@@ -214,7 +216,9 @@ fn prune(cx: &mut Ctx, limit: usize) -> Result {
     let now = cx.time();
     let due = QUEUE
         .keys(cx)
-        .take_while(|it| it.as_ref().map_or(true, |(at, ..)| *at == Moment(now) || at.is_before(&now)))
+        .take_while(|it| {
+            it.as_ref().map_or(true, |(at, ..)| *at == Moment(now) || at.is_before(&now))
+        })
         .take(limit)
         .collect::<Result<Vec<_>>>()?;
     for key in due {
