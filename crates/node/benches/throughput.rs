@@ -56,7 +56,8 @@ async fn run(count: usize) {
     let network = NewNetwork {
         chain_id: CHAIN.to_owned(),
         genesis_time_s: i64::try_from(now).unwrap(),
-        app_state: node::modules::genesis::local(&funded).to_string(),
+        app_state: node::modules::genesis::local(&funded),
+        operator: funded[0].0.clone(),
         config: config.clone(),
     };
     node::init(home.path(), network).unwrap();

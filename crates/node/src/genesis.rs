@@ -3,9 +3,13 @@
 use std::{fs, path::Path};
 
 use consensus::{GenesisDoc, GenesisValidator, NodeKey, ValidatorKey};
+use modules::genesis::{FirstValidator, bond};
 use prost_types::Timestamp;
 
 use crate::{Config, Error, home};
+
+/// Consensus power of the only validator, in whole staked coins.
+const POWER: u32 = 10;
 
 /// What a new network begins with.
 #[derive(Clone, Debug)]
@@ -14,8 +18,10 @@ pub struct NewNetwork {
     pub chain_id: String,
     /// Seconds since 1970 of the first block.
     pub genesis_time_s: i64,
-    /// The ledger's part of the genesis, as JSON text.
-    pub app_state: String,
+    /// The ledger's part of the genesis; the validator's stake is added to it.
+    pub app_state: serde_json::Value,
+    /// Whose stake the validator begins with.
+    pub operator: types::Address,
     /// The settings of this node.
     pub config: Config,
 }
@@ -35,13 +41,23 @@ pub fn init(path: &Path, network: NewNetwork) -> Result<GenesisDoc, Error> {
     let key = |error: consensus::KeyError| Error::Consensus(error.into());
     let validator = ValidatorKey::load_or_create(&home::validator_key(path)).map_err(key)?;
     NodeKey::load_or_create(&home::node_key(path)).map_err(key)?;
+    let mut app_state = network.app_state;
+    let first = FirstValidator {
+        operator: &network.operator,
+        public_key: &validator.public_key(),
+        moniker: &network.config.moniker,
+        power: POWER,
+        genesis_time_s: network.genesis_time_s,
+    };
+    bond(&mut app_state, &first);
     let validator = GenesisValidator {
         pub_key: validator.public_key(),
-        power: 10,
+        power: i64::from(POWER),
         name: network.config.moniker.clone(),
     };
     let time = Timestamp { seconds: network.genesis_time_s, nanos: 0 };
-    let document = GenesisDoc::new(network.chain_id, time, vec![validator], &network.app_state)?;
+    let app_state = app_state.to_string();
+    let document = GenesisDoc::new(network.chain_id, time, vec![validator], &app_state)?;
     let settings =
         toml::to_string(&network.config).map_err(|error| Error::Config(error.to_string()))?;
     home::write_whole(&home::config_file(path), settings.as_bytes())?;

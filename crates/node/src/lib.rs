@@ -12,6 +12,7 @@ mod genesis;
 pub mod home;
 mod index;
 pub mod replay;
+pub mod vectors;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 

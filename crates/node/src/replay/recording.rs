@@ -25,7 +25,7 @@ pub struct RecordingError {
 }
 
 impl RecordingError {
-    pub(super) fn new(path: &Path, cause: impl Into<String>) -> Self {
+    pub(crate) fn new(path: &Path, cause: impl Into<String>) -> Self {
         Self { path: path.to_owned(), cause: cause.into() }
     }
 }
@@ -200,7 +200,11 @@ fn read(folder: &Path, file: &str) -> Result<Option<String>> {
     Ok(Some(text))
 }
 
-fn lines<T: for<'de> Deserialize<'de>>(folder: &Path, file: &str) -> Result<Option<Vec<T>>> {
+/// The lines of a file, packed or not; `None` when there is neither.
+pub(crate) fn read_lines<T: for<'de> Deserialize<'de>>(
+    folder: &Path,
+    file: &str,
+) -> Result<Option<Vec<T>>> {
     let Some(text) = read(folder, file)? else { return Ok(None) };
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let parsed = lines.map(|(at, line)| {
@@ -220,9 +224,9 @@ impl Recording {
         let genesis = read(folder, "genesis.json")?.ok_or_else(|| missing("genesis.json"))?;
         let genesis = GenesisDoc::from_json(&genesis)
             .map_err(|it| RecordingError::new(folder, format!("genesis.json: {it}")))?;
-        let blocks = lines(folder, "blocks.jsonl")?.ok_or_else(|| missing("blocks.jsonl"))?;
+        let blocks = read_lines(folder, "blocks.jsonl")?.ok_or_else(|| missing("blocks.jsonl"))?;
         let mut queries: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
-        for query in lines::<Value>(folder, "queries.jsonl")?.unwrap_or_default() {
+        for query in read_lines::<Value>(folder, "queries.jsonl")?.unwrap_or_default() {
             let height = query.get("height").and_then(Value::as_i64).unwrap_or_default();
             queries.entry(height).or_default().push(query);
         }

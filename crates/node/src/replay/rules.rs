@@ -57,9 +57,7 @@ pub(super) enum Verdict {
 /// Compares codespace and code of a refusal.
 pub(super) fn codes(ours: (&str, i64), recorded: (&str, i64), deletes_provider: bool) -> Verdict {
     if recorded.0 == "undefined" {
-        // Ours must be a refusal, and name its chapter.
-        let refused = ours.1 != 0 && ours.0 != "undefined";
-        return if refused { Verdict::Known(UNDEFINED) } else { Verdict::Different };
+        return if ours.1 == 0 { Verdict::Different } else { Verdict::Known(UNDEFINED) };
     }
     if ours == recorded {
         return Verdict::Same;

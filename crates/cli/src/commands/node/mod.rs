@@ -1,5 +1,7 @@
 //! `haggle node`: a chain node of one's own.
 
+mod replay;
+
 use std::net::SocketAddr;
 
 use node::Node;
@@ -19,6 +21,15 @@ pub enum Command {
     Init(InitArgs),
     /// Run the node until Ctrl-C
     Start(StartArgs),
+    /// Execute recorded blocks of the reference network and compare results, events and answers
+    ///
+    /// Exits with 1 on any difference, printing the first one (height, transaction, event,
+    /// attribute) and a summary.
+    Replay(replay::ReplayArgs),
+    /// Compute recorded messages, sign bytes, numbers and addresses and compare
+    ///
+    /// Exits with 1 on any difference.
+    Vectors(replay::VectorsArgs),
 }
 
 /// Arguments of `haggle node init`.
@@ -99,6 +110,8 @@ pub async fn run(cx: &Context, command: Command) -> Result {
     match command {
         Command::Init(args) => init(cx, &args),
         Command::Start(args) => start(cx, &args).await,
+        Command::Replay(args) => replay::replay(&cx.printer, &args),
+        Command::Vectors(args) => replay::check_vectors(&cx.printer, &args),
     }
 }
 
