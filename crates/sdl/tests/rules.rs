@@ -651,7 +651,11 @@ fn prices() {
     check(&price("{denom: uakt, amount: .5}"), Rule::Price, "invalid decimal length");
     check(&price("{denom: uakt, amount: 1e3}"), Rule::Price, "");
     check(&price("{denom: uakt}"), Rule::Price, "");
-    check(&changed(&[(&format!("        web:\n{PRICE}"), "        web: ~\n")]), Rule::Price, "");
+    check(
+        &changed(&[(&format!("        web:\n{PRICE}"), "        web: ~\n")]),
+        Rule::NoPricing,
+        "",
+    );
     check(&price("{amount: 1}"), Rule::Denom, "");
     check(&price("{denom: 1akt, amount: 1}"), Rule::Denom, "");
     check(
@@ -788,7 +792,7 @@ fn leased_addresses() {
     check(
         &text,
         Rule::EndpointClash,
-        "SDL invalid: IP endpoint \"edge\" port: 0 protocol:  specified by service \"web\" already in use by \"web\"",
+        "SDL invalid: IP endpoint \"edge\" port: 81 protocol:  specified by service \"web\" already in use by \"web\"",
     );
     accepted(&text.replace("- port: 81\n", "- port: 81\n        as: 81\n"));
 }

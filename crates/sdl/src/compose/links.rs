@@ -3,20 +3,22 @@
 use super::model::Service;
 use super::notes::Notes;
 use crate::template::known_image;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Gives every service a name of its own, and puts the new names where others use the old ones.
 pub(super) fn rename(services: &mut [Service], notes: &mut Notes<'_>) {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut renamed: Vec<(String, String)> = Vec::new();
+    // Where the search for a free number goes on, by name: many may want the same one.
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     // Whoever has a good name keeps it.
     taken.extend(services.iter().filter(|it| it.sdl_name == it.name).map(|it| it.name.clone()));
     for service in services.iter_mut().filter(|it| it.sdl_name != it.name) {
         let mut name = service.sdl_name.clone();
-        let mut number = 2_usize;
         while !taken.insert(name.clone()) {
+            let number = numbers.entry(service.sdl_name.clone()).or_insert(2);
             name = format!("{}-{number}", service.sdl_name);
-            number += 1;
+            *number += 1;
         }
         service.sdl_name = name;
         if service.sdl_name != service.name {
@@ -61,6 +63,10 @@ fn readdressed(name: &str, value: &str, old: &str, new: &str) -> Option<String> 
     if value == old && is_address {
         return Some(new.to_owned());
     }
+    // Nothing mentions a service without a name.
+    if old.is_empty() {
+        return None;
+    }
     let mut out = String::new();
     let mut rest = value;
     let mut found = false;
@@ -90,8 +96,9 @@ fn readdressed(name: &str, value: &str, old: &str, new: &str) -> Option<String> 
 /// The ports at which others mention a service: `db:5432` anywhere in variables and arguments.
 fn mentioned(text: &str, name: &str) -> Vec<u16> {
     let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(name) {
+    // Nothing mentions a service without a name.
+    let mut rest = if name.is_empty() { "" } else { text };
+    while let Some(at) = rest.find(name).filter(|_| !rest.is_empty()) {
         let before = rest.get(..at).unwrap_or_default();
         let after = rest.get(at + name.len()..).unwrap_or_default();
         let is_word = !before.ends_with(|it: char| it.is_alphanumeric() || "-_.".contains(it));

@@ -117,7 +117,11 @@ impl<'t> Decoder<'t, '_, '_> {
             return;
         }
         match &tree.get(id).kind {
-            Kind::Mapping(_) => {
+            Kind::Mapping(pairs) => {
+                // Each entry is copied once more, whether its value is read or not.
+                if !self.spend(pairs.len(), id) {
+                    return;
+                }
                 let mut own = Vec::new();
                 let mut merged = Vec::new();
                 if self.collect(id, "the merged value", &mut own, &mut merged).is_none() {
@@ -216,10 +220,10 @@ impl<'t> Decoder<'t, '_, '_> {
             }
         }
         for (key, value) in others {
+            // Nobody reads that many; what they were meant to be is dear to find.
+            let Some(left) = self.hints.checked_sub(1) else { break };
+            self.hints = left;
             self.ignored(&key, what, &known);
-            if self.hints == 0 {
-                break;
-            }
             let Some(meant) = hints::meant(&key.text, what, &known) else { continue };
             let place = known.iter().position(|it| *it == meant);
             if let Some(slot @ None) = place.and_then(|it| values.get_mut(it)) {
@@ -236,11 +240,6 @@ impl<'t> Decoder<'t, '_, '_> {
         if self.sink.is_full() {
             return;
         }
-        // Nobody reads that many; what they were meant to be is dear to find.
-        if self.hints == 0 {
-            return;
-        }
-        self.hints -= 1;
         let message = format!("`{}` is not a key of {what} and has no effect", key.text);
         let hint = hints::unknown_key(&key.text, what, known);
         self.report(Diagnostic::new(Rule::IgnoredKey, key.span, message).hint(hint));

@@ -130,12 +130,8 @@ impl<'t> Decoder<'t, '_, '_> {
 
     /// Spends one visit. False when the document has multiplied beyond what is read.
     fn visit(&mut self, id: NodeId) -> bool {
-        match self.visits.checked_sub(1) {
-            Some(left) if !self.is_spent => self.visits = left,
-            _ => {
-                self.spent(id);
-                return false;
-            }
+        if !self.spend(1, id) {
+            return false;
         }
         if let Kind::Cycle { name } = self.tree.raw(id).kind {
             if self.sink.is_full() && self.sink.has_errors() {
@@ -151,6 +147,20 @@ impl<'t> Decoder<'t, '_, '_> {
             return false;
         }
         true
+    }
+
+    /// Takes from what may be visited; false when too little is left.
+    fn spend(&mut self, visits: usize, id: NodeId) -> bool {
+        match self.visits.checked_sub(visits) {
+            Some(left) if !self.is_spent => {
+                self.visits = left;
+                true
+            }
+            _ => {
+                self.spent(id);
+                false
+            }
+        }
     }
 
     fn spent(&mut self, id: NodeId) {
