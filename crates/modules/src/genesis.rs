@@ -1,10 +1,14 @@
 //! The beginning of a local network: who has what, and what deployments may be paid in.
 //!
-//! Called by: node, for `haggle up` and the demo, and by tests. Calls: nothing; it writes the
-//! `app_state` of a genesis document, which the modules read.
+//! Called by: node, for `haggle up` and the demo, and by tests. Calls: staking and slashing, for
+//! their defaults; it writes the `app_state` of a genesis document, which the modules read.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use prost_types::Timestamp;
 use serde_json::{Value, json};
-use types::{Address, Coins};
+use types::{Address, Coins, ConsAddress, ValAddress, timestamp::proto_text};
+
+use crate::{slashing, staking};
 
 /// What a local network can be paid in, in the order clients show: compute credit, the staking
 /// token, a stablecoin. All have six decimals.
@@ -14,8 +18,8 @@ pub const DENOMS: [&str; 3] = ["uact", "uakt", "uusdc"];
 const LEAST_DEPOSIT: &str = "500000";
 
 /// The `app_state` of a local network: every account with what it holds, deployments priced in any
-/// of [`DENOMS`], every denomination free to be sent. Modules that are not mentioned start with
-/// their defaults.
+/// of [`DENOMS`], every denomination free to be sent, inflation as on the network. Modules that are
+/// not mentioned start with their defaults.
 ///
 /// Accounts are numbered from 0 in the order given. The supply is what they hold.
 #[must_use]
@@ -73,7 +77,133 @@ pub fn local(accounts: &[(Address, Coins)]) -> Value {
             "leases": [],
             "bids": [],
         },
+        // Proposals that a person can see through in one sitting.
+        "gov": {
+            "starting_proposal_id": "1",
+            "params": {
+                "min_deposit": [{ "denom": "uakt", "amount": "10000000" }],
+                "max_deposit_period": "600s",
+                "voting_period": "120s",
+                "quorum": "0.334000000000000000",
+                "threshold": "0.500000000000000000",
+                "veto_threshold": "0.334000000000000000",
+                "min_initial_deposit_ratio": "0.000000000000000000",
+                "proposal_cancel_ratio": "0.500000000000000000",
+                "proposal_cancel_dest": "",
+                "expedited_voting_period": "60s",
+                "expedited_threshold": "0.667000000000000000",
+                "expedited_min_deposit": [{ "denom": "uakt", "amount": "50000000" }],
+                "burn_vote_quorum": false,
+                "burn_proposal_deposit_prevote": false,
+                "burn_vote_veto": true,
+                "min_deposit_ratio": "0.010000000000000000",
+            },
+        },
+        "mint": {
+            "minter": { "inflation": "0.13", "annual_provisions": "0" },
+            "params": {
+                "mint_denom": "uakt",
+                "inflation_rate_change": "0.13",
+                "inflation_max": "0.20",
+                "inflation_min": "0.07",
+                "goal_bonded": "0.67",
+                "blocks_per_year": "6311520",
+            },
+        },
     })
+}
+
+/// The validator that a new network begins with.
+#[derive(Clone, Debug)]
+pub struct FirstValidator<'a> {
+    /// Whose stake it is, and who may claim what it earns.
+    pub operator: &'a Address,
+    /// The ed25519 key that it signs blocks with.
+    pub public_key: &'a [u8; 32],
+    pub moniker: &'a str,
+    /// Consensus power: as many whole `uakt` coins are staked, beside what the operator holds.
+    pub power: u32,
+    /// Seconds since 1970.
+    pub genesis_time_s: i64,
+}
+
+/// Puts a bonded validator into the `app_state` that [`local`] wrote. Its stake is new: the supply
+/// grows by it.
+pub fn bond(state: &mut Value, validator: &FirstValidator<'_>) {
+    let FirstValidator { operator, public_key, moniker, power, genesis_time_s } = validator;
+    let tokens = i64::from(*power).saturating_mul(staking::POWER_REDUCTION).to_string();
+    let shares = format!("{tokens}.000000000000000000");
+    let account = operator.to_string();
+    let valoper = ValAddress::from(*operator).to_string();
+    let valcons = ConsAddress::from_ed25519(*public_key).to_string();
+    let time = Timestamp { seconds: *genesis_time_s, nanos: 0 };
+    let params = types::json::to_value(&staking::default_params()).unwrap_or_default();
+    state["staking"] = json!({
+        "params": params,
+        "last_total_power": "0",
+        "last_validator_powers": [],
+        "validators": [{
+            "operator_address": valoper,
+            "consensus_pubkey": {
+                "@type": "/cosmos.crypto.ed25519.PubKey",
+                "key": BASE64_STANDARD.encode(public_key),
+            },
+            "jailed": false,
+            "status": "BOND_STATUS_BONDED",
+            "tokens": tokens,
+            "delegator_shares": shares,
+            "description": {
+                "moniker": moniker,
+                "identity": "",
+                "website": "",
+                "security_contact": "",
+                "details": "",
+            },
+            "unbonding_height": "0",
+            "unbonding_time": "1970-01-01T00:00:00Z",
+            "commission": {
+                "commission_rates": {
+                    "rate": "0.100000000000000000",
+                    "max_rate": "0.200000000000000000",
+                    "max_change_rate": "0.010000000000000000",
+                },
+                "update_time": proto_text(&time),
+            },
+            "min_self_delegation": "1",
+            "unbonding_on_hold_ref_count": "0",
+            "unbonding_ids": [],
+        }],
+        "delegations": [{
+            "delegator_address": account,
+            "validator_address": valoper,
+            "shares": shares,
+        }],
+        "unbonding_delegations": [],
+        "redelegations": [],
+        "exported": false,
+    });
+    let params = types::json::to_value(&slashing::default_params()).unwrap_or_default();
+    state["slashing"] = json!({
+        "params": params,
+        "signing_infos": [{
+            "address": valcons,
+            "validator_signing_info": {
+                "address": valcons,
+                "start_height": "0",
+                "index_offset": "0",
+                "jailed_until": "1970-01-01T00:00:00Z",
+                "tombstoned": false,
+                "missed_blocks_counter": "0",
+            },
+        }],
+        "missed_blocks": [],
+    });
+    if let Some(balances) = state["bank"]["balances"].as_array_mut() {
+        balances.push(json!({
+            "address": Address::of_module(staking::BONDED_POOL).to_string(),
+            "coins": [{ "denom": "uakt", "amount": tokens }],
+        }));
+    }
 }
 
 fn metadata(base: &str, display: &str, name: &str, symbol: &str, description: &str) -> Value {
