@@ -15,6 +15,8 @@ mod messages;
 mod params;
 mod query;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use ledger::{
     Counter, Ctx, Invariant, Item, Map, Module, Plain, Prefixed, Result, Routes, Text, Unit, View,
