@@ -14,7 +14,7 @@ use types::{
 };
 
 use super::{
-    Error, Escrow,
+    Error, Escrow, fallback,
     state::{
         Account, AccountId, Deposit, Payment, find_account, find_payment, payments_of,
         store_account, store_payment,
@@ -256,9 +256,9 @@ fn settle(cx: &mut Ctx, account: &mut Account) -> Result<(Vec<Payment>, bool)> {
     }
     let mut payments = payments_of(cx, &account.id, State::Overdrawn)?;
     payments.extend(payments_of(cx, &account.id, State::Open)?);
-    // A shortage stands: the swap module, which could cover it from the account's uakt, would be
-    // asked between `charge` and here.
-    let overdrawn = charge(account, &mut payments, cx.height())?;
+    let was = account.state;
+    let short = charge(account, &mut payments, cx.height())?;
+    let overdrawn = short && !fallback::cover(cx, account, was, &mut payments)?;
     if overdrawn {
         for payment in &mut payments {
             withdraw(cx, payment)?;
@@ -301,7 +301,7 @@ pub(super) fn charge(account: &mut Account, payments: &mut [Payment], height: i6
 
 /// Takes `owed` from the deposits, first in first out. What is not there becomes debt. Returns
 /// what was taken.
-fn deduct(account: &mut Account, denom: &str, owed: Dec) -> Result<Dec> {
+pub(super) fn deduct(account: &mut Account, denom: &str, owed: Dec) -> Result<Dec> {
     let mut missing = owed;
     for deposit in account.deposits.iter_mut().filter(|it| it.balance.denom == denom) {
         let part = deposit.balance.amount.min(missing);
@@ -321,7 +321,7 @@ fn deduct(account: &mut Account, denom: &str, owed: Dec) -> Result<Dec> {
 }
 
 /// The entry of a denomination; a new one goes to the end.
-fn entry<'a>(coins: &'a mut Vec<DecCoin>, denom: &str) -> &'a mut DecCoin {
+pub(super) fn entry<'a>(coins: &'a mut Vec<DecCoin>, denom: &str) -> &'a mut DecCoin {
     let at = coins.iter().position(|it| it.denom == denom).unwrap_or(coins.len());
     if at == coins.len() {
         coins.push(DecCoin::new(denom, Dec::ZERO));
@@ -376,7 +376,7 @@ fn save(cx: &mut Ctx, mut account: Account, was: State, payments: &[Payment]) ->
     Ok(Outcome(ended))
 }
 
-fn whole(amount: &DecCoin) -> Result<Coin> {
+pub(super) fn whole(amount: &DecCoin) -> Result<Coin> {
     Ok(Coin::new(&amount.denom, amount.amount.truncate_int().map_err(number)?))
 }
 
@@ -390,7 +390,7 @@ fn take(cx: &mut Ctx, from: &Address, amount: Coin) -> Result {
 }
 
 /// Out of the vault, also to an account that users may not send to: whoever paid in is paid back.
-fn pay(cx: &mut Ctx, to: &Address, amount: Coin) -> Result {
+pub(super) fn pay(cx: &mut Ctx, to: &Address, amount: Coin) -> Result {
     if amount.is_zero() {
         return Ok(());
     }

@@ -1,11 +1,13 @@
 //! Holds money until the work is paid for: accounts of deployments and bids, payments of leases
 //! (chain.md 6).
 //!
-//! Calls: bank, authz. Called by: deployment (to show accounts), market. Owns: store `escrow`,
-//! accounts under 11 00, payments under 12 00, and the coins of its module account, the vault.
-//! Nothing settles by itself: whoever sends a message that needs the truth pays for computing it.
+//! Calls: bank, authz; bme and oracle for shortages. Called by: deployment (to show accounts),
+//! market. Owns: store `escrow`, accounts under 11 00, payments under 12 00, and the coins of its
+//! module account, the vault. Nothing settles by itself: whoever sends a message that needs the
+//! truth pays for computing it.
 
 mod calls;
+mod fallback;
 mod genesis;
 mod invariants;
 #[cfg(test)]
@@ -16,11 +18,11 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use crate::authz::deposit::Scope;
 pub use calls::{
     Ended, Outcome, close_account, close_payment, create, create_payment, deposit, draw,
     withdraw_payment,
 };
-pub use crate::authz::deposit::Scope;
 pub use state::{Account, AccountId, Deposit, Payment, find_account, find_payment};
 
 use ledger::{Ctx, Invariant, Module, Result, Routes, View, errors};
