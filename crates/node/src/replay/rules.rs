@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// What the recorded nodes asked for gas before any block, unless `about.md` says otherwise.
+const USUAL_GAS_PRICE: &str = "0.025uakt";
+
 /// What a scenario's `about.md` says that a replay needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct About {
@@ -25,7 +28,8 @@ impl About {
         };
         let min_gas_prices = text.lines().find_map(|it| after(it, "minimum gas price "));
         let right = text.lines().filter_map(right_code).collect();
-        Self { min_gas_prices: min_gas_prices.unwrap_or_default(), right }
+        let min_gas_prices = min_gas_prices.unwrap_or_else(|| USUAL_GAS_PRICE.to_owned());
+        Self { min_gas_prices, right }
     }
 }
 
@@ -97,7 +101,10 @@ pub(super) fn is_free(subject: &str, name: &str) -> bool {
         .iter()
         .any(|it| subject.starts_with(it));
     if !about_blocks {
-        return subject.contains("discovery") && matches!(name, "node_version" | "moniker");
+        if name == "app_hash" {
+            return ["/historical_info/", "/HistoricalInfo"].iter().any(|it| subject.contains(it));
+        }
+        return subject.contains("discovery") && name == "node_version";
     }
     let of_hashes = matches!(
         name,
@@ -120,7 +127,10 @@ pub(super) fn is_free(subject: &str, name: &str) -> bool {
             | "block_size"
     );
     let of_node =
-        matches!(name, "default_node_info" | "application_version" | "node_info" | "version");
+        matches!(
+        name,
+        "default_node_info" | "application_version" | "node_info" | "node_version" | "version"
+    );
     of_hashes || of_node || matches!(name, "gas_used" | "raw_log" | "log")
 }
 
