@@ -1,8 +1,8 @@
 //! The inputs that the fuzzer kept, replayed: each promise of `promises` holds for each of them.
 
-#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failing test says at what")]
+#![expect(unreachable_pub, reason = "the fuzz targets see the promises as well")]
 
-#[allow(unreachable_pub, reason = "the fuzz targets see it as well")]
 mod promises;
 
 use std::path::Path;

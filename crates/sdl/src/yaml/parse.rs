@@ -156,13 +156,12 @@ impl<'s> Parser<'s> {
                     }
                     has_version = true;
                 }
+                Token::TagDirective { handle, .. } if self.handles.contains_key(handle) => {
+                    let message = format!("a second `%TAG {handle}` directive");
+                    return Err(YamlError::syntax(span, message));
+                }
                 Token::TagDirective { handle, prefix } => {
-                    if self.handles.insert(handle, prefix).is_some() {
-                        return Err(YamlError::syntax(
-                            span,
-                            format!("a second `%TAG {handle}` directive"),
-                        ));
-                    }
+                    self.handles.insert(handle, prefix);
                 }
                 _ => {}
             }

@@ -12,7 +12,7 @@ const MEGABYTE: usize = (1 << 20) - 64;
 
 /// Every case by its name.
 #[must_use]
-pub fn hostile() -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     let mut cases = bytes();
     cases.extend(texts().into_iter().map(|(name, text)| (name, text.into_bytes())));
     cases
