@@ -16,6 +16,7 @@ use types::wire::{
         provider::v1beta4 as provider,
     },
     cosmos::{auth::v1beta1 as auth, bank::v1beta1 as bank, base::v1beta1::Coin},
+    haggle::market::v1 as receipts,
 };
 
 use crate::{
@@ -154,6 +155,39 @@ impl Chain {
     pub async fn lease(&self, id: &LeaseId) -> Result<Option<market::QueryLeaseResponse>> {
         let request = market::QueryLeaseRequest { id: id.clone() };
         found(self.query("/akash.market.v1beta5.Query/Lease", &request).await)
+    }
+
+    /// How the leases of a deployment ended, as far as the chain recorded it; of all deployments of
+    /// the owner with dseq 0. Chains that keep no records answer with an error or nothing.
+    pub async fn lease_ends(&self, owner: &str, dseq: u64) -> Result<Vec<receipts::LeaseEnd>> {
+        self.query_all(
+            "/haggle.market.v1.Query/LeaseEnds",
+            |page| receipts::QueryLeaseEndsRequest {
+                owner: owner.to_owned(),
+                dseq,
+                pagination: Some(page),
+            },
+            |it: receipts::QueryLeaseEndsResponse| (it.ends, it.pagination),
+        )
+        .await
+    }
+
+    /// Why providers do not bid on an order that is not closed, as far as they told the chain.
+    pub async fn declines(&self, id: &OrderId) -> Result<Vec<receipts::Decline>> {
+        self.query_all(
+            "/haggle.market.v1.Query/Declines",
+            |page| receipts::QueryDeclinesRequest { id: id.clone(), pagination: Some(page) },
+            |it: receipts::QueryDeclinesResponse| (it.declines, it.pagination),
+        )
+        .await
+    }
+
+    /// Which records the market keeps.
+    pub async fn receipts_params(&self) -> Result<receipts::Params> {
+        let request = receipts::QueryParamsRequest {};
+        let answer: receipts::QueryParamsResponse =
+            self.query("/haggle.market.v1.Query/Params", &request).await?;
+        Ok(answer.params)
     }
 
     /// Parameters of the market: minimum bid deposits, the most bids per order.

@@ -61,6 +61,9 @@ pub struct Config {
     pub bid_deposit: String,
     /// Offered in every bid: notice that a lease gets before it is taken back.
     pub reclamation_window: Option<Span>,
+    /// Whether the chain is told why an order gets no bid, where it keeps such things. Each costs
+    /// the fee of a transaction.
+    pub publish_declines: bool,
     pub capacity: Capacity,
     pub overcommit: Overcommit,
     pub gateway: Gateway,
@@ -216,6 +219,7 @@ impl Default for Config {
             price_script: None,
             bid_deposit: "500000uact".to_owned(),
             reclamation_window: None,
+            publish_declines: true,
             capacity: Capacity::default(),
             overcommit: Overcommit::default(),
             gateway: Gateway::default(),

@@ -5,7 +5,7 @@
 use std::{collections::VecDeque, time::SystemTime};
 
 use serde::Serialize;
-use types::ids::OrderId;
+use types::{ids::OrderId, wire::haggle::market::v1 as wire};
 
 use crate::{
     attributes::Unmet,
@@ -15,6 +15,9 @@ use crate::{
 
 /// How many are kept; older ones are forgotten.
 pub const MOST: usize = 1000;
+
+/// The most that the chain takes of what a decline is about; bytes.
+const SUBJECT_MAX: usize = 128;
 
 /// Why an order gets no bid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +153,78 @@ impl std::fmt::Display for Reason {
             Reason::Chain(log) => write!(f, "the chain could not be reached: {log}"),
         }
     }
+}
+
+/// What the chain is told of a reason: the first dimension that failed, what it is about, and how
+/// much is missing. `None` for what is nobody's business but ours.
+pub(crate) fn receipt(reason: &Reason) -> Option<(wire::Dimension, String, String)> {
+    use wire::Dimension as On;
+    let number = |it: &Shortfall| match it.wanted.saturating_sub(it.free) {
+        0 => String::new(),
+        missing => missing.to_string(),
+    };
+    let text = |it: &str| it.to_owned();
+    let first = |list: &[String]| list.first().cloned().unwrap_or_default();
+    let (dimension, subject, shortfall) = match reason {
+        Reason::Attributes(missing) => {
+            let subject = first(missing);
+            let key = subject.split('=').next().unwrap_or_default();
+            let on = if key.ends_with("region") { On::Region } else { On::Attribute };
+            (on, subject, String::new())
+        }
+        Reason::NotForUs(missing) => (On::Policy, first(missing), String::new()),
+        Reason::Capability(Unmet::Storage(_, volume)) => {
+            (On::StorageClass, volume.clone(), String::new())
+        }
+        Reason::Capability(Unmet::Gpu(unit)) => {
+            (On::GpuModel, format!("resource {unit}"), String::new())
+        }
+        Reason::Volumes { .. } => (On::Policy, text("too many volumes"), String::new()),
+        Reason::Signatures { all_of, any_of } => {
+            let named = if all_of.is_empty() { any_of } else { all_of };
+            (On::Auditor, first(named), String::new())
+        }
+        Reason::Group(rule) => (On::Policy, rule.clone(), String::new()),
+        Reason::Capacity(it) => match it.dimension {
+            Dimension::Unknown => return None,
+            Dimension::Cpu => (On::Cpu, String::new(), number(it)),
+            Dimension::Gpu => (On::GpuModel, it.what.clone(), number(it)),
+            Dimension::Memory => (On::Memory, String::new(), number(it)),
+            Dimension::EphemeralStorage => (On::StorageClass, text("ephemeral"), number(it)),
+            Dimension::PersistentStorage => (On::StorageClass, it.what.clone(), number(it)),
+            Dimension::StorageClass => (On::StorageClass, it.what.clone(), String::new()),
+            Dimension::Addresses => (On::Policy, text("leased IPs"), number(it)),
+            Dimension::Request => (On::Policy, it.what.clone(), String::new()),
+        },
+        Reason::Price(pricing::Error::Denomination(denom)) => {
+            (On::Price, denom.clone(), String::new())
+        }
+        Reason::Price(pricing::Error::StorageClass(class)) => {
+            (On::StorageClass, class.clone(), String::new())
+        }
+        Reason::Price(pricing::Error::GpuModel(model)) => {
+            (On::GpuModel, model.clone(), String::new())
+        }
+        Reason::Price(_) => (On::Policy, text("no price"), String::new()),
+        Reason::TooExpensive { price, most, denom } => {
+            let missing = quantity::show_decimal_short(price.saturating_sub(*most));
+            (On::Price, denom.clone(), missing)
+        }
+        Reason::Reclamation { wanted_seconds, offered_seconds } => {
+            let missing = wanted_seconds.saturating_sub(offered_seconds.unwrap_or_default());
+            (On::Policy, text("seconds of notice"), missing.to_string())
+        }
+        Reason::OwnOrder | Reason::Refused(_) | Reason::Chain(_) => return None,
+    };
+    let readable = subject.chars().filter(|it| !it.is_control());
+    let mut subject = String::new();
+    for it in readable {
+        if subject.len() + it.len_utf8() > SUBJECT_MAX {
+            break;
+        }
+        subject.push(it);
+    }
+    Some((dimension, subject, shortfall))
 }
 
 /// One order that got no bid.

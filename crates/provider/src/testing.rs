@@ -415,6 +415,13 @@ impl FakeChain {
                 }
                 events.push(Event::BidClosed(id));
             }
+            Msg::DeclineOrder(it) => {
+                let id = OrderId::try_from(&it.id).unwrap();
+                let open = ledger.orders.get(&id).map(|it| it.state());
+                if open != Some(order::State::Open) {
+                    return refused("market", 24, "order closed");
+                }
+            }
             Msg::WithdrawLease(it) => {
                 let id = LeaseId::try_from(&it.id).unwrap();
                 if !ledger.leases.contains_key(&id) {
@@ -529,6 +536,11 @@ impl Chain for FakeChain {
 
     async fn account_key(&self, owner: &Address) -> Result<Option<[u8; 33]>> {
         Ok(self.ask()?.keys.get(&owner.to_string()).copied())
+    }
+
+    async fn takes_declines(&self) -> Result<bool> {
+        drop(self.ask()?);
+        Ok(true)
     }
 
     async fn send(&self, messages: Vec<Msg>) -> Result<()> {

@@ -7,6 +7,7 @@ use super::{market, settlement::Before};
 use crate::{
     context::{Context, TxFlags},
     failure::{Failure, REFUSED, Result},
+    numbers,
 };
 
 /// Arguments.
@@ -41,12 +42,25 @@ pub async fn run(cx: &Context, args: Args) -> Result {
         wallet.send_one(&MsgCloseDeployment { id }).await?
     };
     let settlement = before.settle(&chain, &done).await?;
+    let height = i64::try_from(done.height).unwrap_or(i64::MAX);
+    let mut ends = market::lease_ends(&chain, &owner, args.dseq).await;
+    ends.retain(|it| it.height == height);
     let out = &cx.printer;
     out.json(&json!({
         "owner": owner, "dseq": args.dseq.to_string(), "txhash": done.hash.to_string(),
         "height": done.height.to_string(), "settlement": settlement.json(),
+        "ended": ends.iter().map(|it| json!({
+            "gseq": it.id.gseq, "oseq": it.id.oseq, "provider": it.id.provider,
+            "end": market::end_json(it),
+        })).collect::<Vec<_>>(),
     }));
     out.done(format!("closed deployment {} in block {}", args.dseq, done.height));
+    for end in &ends {
+        let id = &end.id;
+        let provider = numbers::brief(&id.provider);
+        let why = market::end_text(end);
+        out.line(format!("lease {}/{} of {provider} ended: {why}", id.gseq, id.oseq));
+    }
     settlement.show(out);
     Ok(())
 }

@@ -10,11 +10,12 @@ use types::{
         akash::{
             deployment::{v1::deployment, v1beta4 as wire},
             market::{
-                v1::{LeaseFilters, LeaseId, lease},
+                v1::{LeaseClosedReason, LeaseFilters, LeaseId, lease},
                 v1beta5::{BidFilters, OrderFilters, bid, order},
             },
         },
         cosmos::base::v1beta1::DecCoin,
+        haggle::market::v1::{LeaseEnd, LeaseEndCause},
     },
 };
 
@@ -288,11 +289,19 @@ pub async fn leases(cx: &Context, args: LeasesArgs) -> Result {
         state: args.state.unwrap_or_default(),
         ..Default::default()
     };
+    let owner = filters.owner.clone();
     let found = chain.leases(filters).await?;
+    let ended = found.iter().any(|it| it.lease.closed_on != 0);
+    let ends = if ended && !owner.is_empty() {
+        lease_ends(&chain, &owner, args.filter.dseq.unwrap_or_default()).await
+    } else {
+        Vec::new()
+    };
     let block_time_ms = cx.block_time_ms(&chain).await;
     let (mut rows, mut list) = (Vec::new(), Vec::new());
     for it in &found {
         let id = &it.lease.id;
+        let end = end_of(&ends, id);
         let price = Price::of(&it.lease.price, block_time_ms)?;
         let withdrawn = &it.escrow_payment.state.withdrawn;
         let mut one = lease_json(&it.lease, &price);
@@ -301,9 +310,12 @@ pub async fn leases(cx: &Context, args: LeasesArgs) -> Result {
                 "withdrawn".to_owned(),
                 json!({ "denom": withdrawn.denom, "amount": withdrawn.amount }),
             );
+            if let Some(end) = end {
+                one.insert("end".to_owned(), end_json(end));
+            }
         }
         list.push(one);
-        rows.push(vec![
+        let mut row = vec![
             id.dseq.to_string(),
             format!("{}/{}", id.gseq, id.oseq),
             id.provider.clone(),
@@ -311,24 +323,29 @@ pub async fn leases(cx: &Context, args: LeasesArgs) -> Result {
             price.texts()[1].clone(),
             numbers::coin(withdrawn),
             it.lease.created_at.to_string(),
-        ]);
+        ];
+        if ended {
+            row.push(end.map(end_text).unwrap_or_default());
+        }
+        rows.push(row);
     }
     cx.printer.json(&json!({ "leases": list, "block_time_ms": block_time_ms }));
     if found.is_empty() {
         return nothing(cx, "leases", args.filter.dseq);
     }
-    cx.printer.table(
-        &[
-            Column::Number("dseq"),
-            Column::Text("gseq/oseq"),
-            Column::Text("provider"),
-            Column::Text("state"),
-            Column::Number("per hour"),
-            Column::Number("paid out"),
-            Column::Number("since block"),
-        ],
-        &rows,
-    );
+    let mut columns = vec![
+        Column::Number("dseq"),
+        Column::Text("gseq/oseq"),
+        Column::Text("provider"),
+        Column::Text("state"),
+        Column::Number("per hour"),
+        Column::Number("paid out"),
+        Column::Number("since block"),
+    ];
+    if ended {
+        columns.push(Column::Text("why it ended"));
+    }
+    cx.printer.table(&columns, &rows);
     Ok(())
 }
 
@@ -339,6 +356,46 @@ pub fn lease_json(it: &types::wire::akash::market::v1::Lease, price: &Price) -> 
         "oseq": it.id.oseq, "provider": it.id.provider, "state": lease_state(it.state),
         "price": price.json(), "created_at": it.created_at, "closed_on": it.closed_on,
     })
+}
+
+/// Why a lease ended, for a person: who, what, when.
+pub fn end_text(end: &LeaseEnd) -> String {
+    let why = match end.cause() {
+        LeaseEndCause::LeaseEndUnspecified => "unknown",
+        LeaseEndCause::LeaseEndTenantClosedLease => "the tenant closed the lease",
+        LeaseEndCause::LeaseEndTenantClosedGroup => "the tenant closed the group",
+        LeaseEndCause::LeaseEndTenantPausedGroup => "the tenant paused the group",
+        LeaseEndCause::LeaseEndTenantClosedDeployment => "the tenant closed the deployment",
+        LeaseEndCause::LeaseEndProviderClosed => "the provider closed its bid",
+        LeaseEndCause::LeaseEndProviderReclaimed => "the provider took it back after notice",
+        LeaseEndCause::LeaseEndInsufficientFunds => "the money ran out",
+    };
+    match LeaseClosedReason::try_from(end.reason) {
+        Ok(reason) if end.reason >= 10_000 && end.reason < 20_000 => {
+            let word = reason.as_str_name().trim_start_matches("lease_closed_reason_");
+            format!("{why} ({word}) in block {}", end.height)
+        }
+        _ => format!("{why} in block {}", end.height),
+    }
+}
+
+/// The same for a program; the name of the cause is the one of event and query.
+pub fn end_json(end: &LeaseEnd) -> Value {
+    json!({
+        "cause": end.cause().as_str_name(), "actor": end.actor, "height": end.height,
+        "reason": end.reason,
+    })
+}
+
+/// How leases of an owner's deployment (0: of all) ended, as far as the chain keeps records.
+pub async fn lease_ends(chain: &Chain, owner: &str, dseq: u64) -> Vec<LeaseEnd> {
+    // A chain without records, such as the reference network, has no such query.
+    chain.lease_ends(owner, dseq).await.unwrap_or_default()
+}
+
+/// The end of one lease.
+pub fn end_of<'a>(ends: &'a [LeaseEnd], id: &LeaseId) -> Option<&'a LeaseEnd> {
+    ends.iter().find(|it| it.id == *id)
 }
 
 /// A price in three measures.

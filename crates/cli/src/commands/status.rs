@@ -108,11 +108,18 @@ async fn deployment(cx: &Context, chain: &Chain, owner: Option<String>, dseq: u6
     let live = leases.iter().any(|it| market::lease_state(it.lease.state) == "active");
     let signer = if own && live { Some(cx.signer()?) } else { None };
 
+    let ended = leases.iter().any(|it| it.lease.closed_on != 0);
+    let ends = if ended { market::lease_ends(chain, &owner, dseq).await } else { Vec::new() };
+
     let mut shown = Vec::new();
     for it in &leases {
         let lease = &it.lease;
         let price = Price::of(&lease.price, block_time_ms)?;
         let mut one = market::lease_json(lease, &price);
+        let end = market::end_of(&ends, &lease.id);
+        if let (Some(one), Some(end)) = (one.as_object_mut(), end) {
+            one.insert("end".to_owned(), market::end_json(end));
+        }
         let active = market::lease_state(lease.state) == "active";
         if let (Some(signer), true) = (&signer, active) {
             let asked = async {
@@ -150,6 +157,10 @@ async fn deployment(cx: &Context, chain: &Chain, owner: Option<String>, dseq: u6
         out.heading(&format!("Lease {}/{}", lease.id.gseq, lease.id.oseq));
         out.line(format!("  provider  {}", lease.id.provider));
         out.line(format!("  state     {}", market::lease_state(lease.state)));
+        if let Some(end) = market::end_of(&ends, &lease.id) {
+            out.line(format!("  ended     {}", market::end_text(end)));
+            out.line(format!("  ended by  {}", end.actor));
+        }
         out.line(format!("  price     {} an hour", price.texts()[1]));
         if let Some(says) = one.get("provider_says") {
             services(out, says);

@@ -7,16 +7,20 @@ use std::time::{Duration, Instant};
 use types::{
     ids::OrderId,
     wire::akash::market::v1beta5::{bid, order},
+    wire::haggle::market::v1::{Dimension, MsgDeclineOrder},
 };
 
 use super::{filters, message};
 use crate::{
     chain::{self, Msg},
-    declines::Reason,
+    declines::{self, Reason},
     quantity,
     service::Service,
     state::Phase,
 };
+
+/// What a decline says on chain.
+type Receipt = (Dimension, String, String);
 
 /// The chain's number for "this bid exists already".
 const BID_EXISTS: u32 = 21;
@@ -32,31 +36,56 @@ impl Service {
             state.orders.insert(id.clone(), Phase::Considering);
         }
         let outcome = self.try_bid(&id, catch_up).await;
+        if let Some(receipt) = self.settle(&id, outcome) {
+            self.tell(&id, receipt).await;
+        }
+    }
+
+    /// Remembers what became of an order; returns what the chain is to be told of a decline.
+    fn settle(&self, id: &OrderId, outcome: Result<Outcome, Reason>) -> Option<Receipt> {
         let mut state = self.state();
-        let cancelled = !state.orders.contains_key(&id);
+        let cancelled = !state.orders.contains_key(id);
         match outcome {
             Ok(Outcome::Bid) if !cancelled => {
                 let timeout = self.config.timers.bid_timeout.0;
                 let until = (!timeout.is_zero()).then(|| Instant::now() + timeout);
-                state.orders.insert(id, Phase::Bid { until });
+                state.orders.insert(id.clone(), Phase::Bid { until });
             }
             Ok(Outcome::TakeBack) if !cancelled => {
-                state.orders.insert(id, Phase::Closing { after: Instant::now() });
+                state.orders.insert(id.clone(), Phase::Closing { after: Instant::now() });
             }
             // The order went its way while the bid was on its own.
-            _ if cancelled => release_unless_leased(&mut state, &id),
+            _ if cancelled => release_unless_leased(&mut state, id),
             Ok(_) => {
-                state.orders.remove(&id);
-                release_unless_leased(&mut state, &id);
+                state.orders.remove(id);
+                release_unless_leased(&mut state, id);
             }
             Err(reason) => {
                 tracing::info!(
                     order = %id, dimension = reason.dimension(), %reason, "declined to bid"
                 );
-                state.orders.remove(&id);
-                release_unless_leased(&mut state, &id);
-                state.declines.record(id, reason);
+                state.orders.remove(id);
+                release_unless_leased(&mut state, id);
+                let receipt = declines::receipt(&reason);
+                state.declines.record(id.clone(), reason);
+                return receipt;
             }
+        }
+        None
+    }
+
+    /// Tells the chain why we do not bid, where it keeps such things. That it cannot be told
+    /// changes nothing: tenants can still ask us.
+    async fn tell(&self, id: &OrderId, (dimension, subject, shortfall): Receipt) {
+        if !self.config.publish_declines || !matches!(self.chain.takes_declines().await, Ok(true)) {
+            return;
+        }
+        let provider = self.address.to_string();
+        let dimension = dimension.into();
+        let message = MsgDeclineOrder { id: id.into(), provider, dimension, subject, shortfall };
+        if let Err(error) = self.send_patiently(vec![Msg::DeclineOrder(message)]).await {
+            // The order may be closed by now, or an earlier life of ours has told already.
+            tracing::debug!(order = %id, %error, "the decline is not on chain");
         }
     }
 

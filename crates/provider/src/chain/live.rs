@@ -205,6 +205,10 @@ impl Chain for Live {
         Ok(key.ok().and_then(|it| it.key.try_into().ok()))
     }
 
+    async fn takes_declines(&self) -> Result<bool> {
+        Ok(self.node.receipts_params().await.map_err(told)?.max_declines > 0)
+    }
+
     async fn send(&self, messages: Vec<Msg>) -> Result<()> {
         let messages = messages.iter().map(Msg::any).collect();
         self.wallet.send(messages).await.map(|_| ()).map_err(told)

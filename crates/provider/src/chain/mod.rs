@@ -25,6 +25,7 @@ use types::{
         },
         provider::v1beta4::{MsgCreateProvider, MsgUpdateProvider, Provider},
     },
+    wire::haggle::market::v1::MsgDeclineOrder,
 };
 
 /// Why the chain could not be asked or told.
@@ -67,6 +68,8 @@ pub trait Chain: Send + Sync + 'static {
     async fn certificates(&self, owner: &Address) -> Result<Vec<Certificate>>;
     /// The compressed public key of an account that has signed something before.
     async fn account_key(&self, owner: &Address) -> Result<Option<[u8; 33]>>;
+    /// Whether the chain keeps declines of orders.
+    async fn takes_declines(&self) -> Result<bool>;
 
     /// Sends messages in one transaction and waits until it is in a block.
     async fn send(&self, messages: Vec<Msg>) -> Result<()>;
@@ -110,6 +113,7 @@ pub struct Certificate {
 pub enum Msg {
     CreateBid(MsgCreateBid),
     CloseBid(MsgCloseBid),
+    DeclineOrder(MsgDeclineOrder),
     WithdrawLease(MsgWithdrawLease),
     StartReclaim(MsgLeaseStartReclaim),
     CreateProvider(MsgCreateProvider),
@@ -136,6 +140,7 @@ impl Msg {
         match self {
             Msg::CreateBid(it) => any(it),
             Msg::CloseBid(it) => any(it),
+            Msg::DeclineOrder(it) => any(it),
             Msg::WithdrawLease(it) => any(it),
             Msg::StartReclaim(it) => any(it),
             Msg::CreateProvider(it) => any(it),

@@ -205,3 +205,62 @@ async fn orders_from_before_the_start_are_found() {
     eventually("a bid", || bids(&world).len() == 1).await;
     handle.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chain_is_told_the_first_dimension_that_fails_and_what_is_missing() {
+    use types::wire::haggle::market::v1::{Dimension, MsgDeclineOrder};
+
+    let world = World::new();
+    let handle = world.start().await;
+    let told = |world: &World| -> Vec<MsgDeclineOrder> {
+        let sent = world.chain.sent().into_iter();
+        sent.filter_map(|it| if let Msg::DeclineOrder(it) = it { Some(it) } else { None }).collect()
+    };
+    let mut expected = Vec::new();
+    let mut dseq = 0;
+    macro_rules! tells {
+        ($dimension:ident, $subject:expr, $shortfall:expr, $change:expr) => {{
+            dseq += 1;
+            declined(&world, &handle, dseq, $change).await;
+            expected.push((Dimension::$dimension, $subject.to_owned(), $shortfall.to_owned()));
+            eventually("a receipt", || told(&world).len() == expected.len()).await;
+        }};
+    }
+    tells!(Cpu, "", "1000", |it| {
+        it.resources[0].resource.cpu.as_mut().unwrap().units = quantity::write(3000);
+    });
+    tells!(Memory, "", (4_u64 << 30).to_string(), |it| {
+        it.resources[0].resource.memory.as_mut().unwrap().quantity = quantity::write(8 << 30);
+    });
+    tells!(Region, "region=eu", "", |it| {
+        it.requirements.attributes.push(attribute("region", "eu"));
+    });
+    tells!(Attribute, "tier=gold", "", |it| {
+        it.requirements.attributes.push(attribute("tier", "gold"));
+    });
+    tells!(StorageClass, "default", "", |it| {
+        it.resources[0].resource.storage[0].attributes =
+            vec![attribute("class", "beta3"), attribute("persistent", "true")];
+    });
+    tells!(GpuModel, "resource 1", "", |it| {
+        let gpu = it.resources[0].resource.gpu.as_mut().unwrap();
+        gpu.units = quantity::write(1);
+        gpu.attributes.push(attribute("vendor/nvidia/model/a100", "true"));
+    });
+    tells!(Auditor, account(AUDITOR).to_string(), "", |it| {
+        it.requirements.signed_by.any_of.push(account(AUDITOR).to_string());
+    });
+    tells!(Price, "uact", "2.12288", |it| it.resources[0].price.amount = ONE.to_string());
+    let found: Vec<_> =
+        told(&world).into_iter().map(|it| (it.dimension(), it.subject, it.shortfall)).collect();
+    assert_eq!(found, expected);
+    handle.shutdown().await;
+
+    let world = World::new();
+    let handle = world.start_with(|it| it.publish_declines = false).await;
+    declined(&world, &handle, 1, |it| it.resources[0].count = 51).await;
+    world.chain.deploy(TENANT, 2, &Job::web());
+    eventually("a bid", || !bids(&world).is_empty()).await;
+    assert_eq!(told(&world), [], "nothing is told when the configuration says so");
+    handle.shutdown().await;
+}

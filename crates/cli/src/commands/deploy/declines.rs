@@ -1,13 +1,17 @@
 //! Why there is no offer that can be taken: who was asked, and what each said.
 //!
-//! A provider of ours tells its reason when asked. Of others only what the chain shows can be
+//! A provider of ours tells its reason when asked, and tells the chain where that keeps declines:
+//! then it need not even answer. Of others only what the chain shows can be
 //! said: attributes that are missing, signatures of auditors, a price above the limit.
 
 use std::time::Duration;
 
 use client::gateway::Gateway;
 use serde_json::{Value, json};
-use types::wire::akash::provider::v1beta4::Provider;
+use types::wire::{
+    akash::provider::v1beta4::Provider,
+    haggle::market::v1::{Decline, Dimension},
+};
 
 use super::{
     Args, Deployment,
@@ -97,6 +101,10 @@ async fn reason(
             _ => format!("made an offer for group {}, but not for all", offer.id.gseq),
         };
     }
+    // What it told the chain, signed, needs nobody to answer.
+    if let Some(told) = told(deployment, provider).await {
+        return told;
+    }
     // The provider itself knows best.
     let asked = async {
         let gateway = Gateway::connect(deployment.chain(), &provider.owner, None).await?;
@@ -118,6 +126,61 @@ async fn reason(
         return unsigned;
     }
     format!("{silent}; its attributes fit, so it is about price or capacity")
+}
+
+/// The declines of a provider on the orders of a deployment that the chain keeps.
+async fn told(deployment: &Deployment, provider: &Provider) -> Option<String> {
+    let mut reasons = Vec::new();
+    for id in &deployment.orders {
+        // A chain without declines, such as the reference network, has no such query.
+        let declines = deployment.chain().declines(id).await.unwrap_or_default();
+        let own = declines.iter().find(|it| it.provider == provider.owner);
+        if let Some(own) = own {
+            let text = receipt(own);
+            if !reasons.contains(&text) {
+                reasons.push(text);
+            }
+        }
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// A decline in words.
+fn receipt(it: &Decline) -> String {
+    let subject = clean(&it.subject);
+    let missing = clean(&it.shortfall);
+    let bytes = || it.shortfall.parse().ok().map(quantity).unwrap_or_else(|| missing.clone());
+    let with = |what: &str| match (subject.is_empty(), missing.is_empty()) {
+        (true, true) => what.to_owned(),
+        (false, true) => format!("{what}: {subject}"),
+        (true, false) => format!("{what}: {missing} more needed"),
+        (false, false) => format!("{what}: {missing} more of {subject} needed"),
+    };
+    match it.dimension() {
+        Dimension::Price if missing.is_empty() => format!("price: it has none in {subject}"),
+        Dimension::Price => format!("price: it asks {missing}{subject} more per block"),
+        Dimension::Cpu => format!("cpu: {missing} milli-CPU are missing"),
+        Dimension::Memory => format!("memory: {} are missing", bytes()),
+        Dimension::StorageClass if missing.is_empty() => {
+            format!("storage: class of {subject} is not offered")
+        }
+        Dimension::StorageClass => format!("storage class {subject}: {} are missing", bytes()),
+        Dimension::GpuModel => with("gpu model"),
+        Dimension::Attribute => format!("attributes: {subject} is missing"),
+        Dimension::Auditor => format!("not signed by auditor {subject}"),
+        Dimension::Region => format!("region: {subject} is not served"),
+        Dimension::Policy => with("policy"),
+        Dimension::Unspecified => "declined".to_owned(),
+    }
+}
+
+/// Bytes in the largest unit that divides them.
+fn quantity(bytes: u64) -> String {
+    let units = [("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)];
+    match units.iter().find(|(_, shift)| bytes != 0 && bytes.trailing_zeros() >= *shift) {
+        Some((unit, shift)) => format!("{}{unit}", bytes >> shift),
+        None => format!("{bytes} bytes"),
+    }
 }
 
 /// Attributes that the file asks for and the provider does not have.
@@ -169,4 +232,26 @@ pub(super) fn show(cx: &Context, reasons: &[Explanation]) {
     let columns =
         [Column::Text("asked"), Column::Text("host"), Column::Text("why there is no offer")];
     cx.printer.table(&columns, &rows);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decline_on_chain_is_told_in_words() {
+        let told = |dimension: Dimension, subject: &str, shortfall: &str| {
+            receipt(&Decline {
+                dimension: dimension.into(),
+                subject: subject.to_owned(),
+                shortfall: shortfall.to_owned(),
+                ..Decline::default()
+            })
+        };
+        assert_eq!(told(Dimension::Price, "uact", "2.5"), "price: it asks 2.5uact more per block");
+        assert_eq!(told(Dimension::Memory, "", "1073741824"), "memory: 1Gi are missing");
+        assert_eq!(told(Dimension::Memory, "", "7"), "memory: 7 bytes are missing");
+        assert_eq!(told(Dimension::GpuModel, "a100", "2"), "gpu model: 2 more of a100 needed");
+        assert_eq!(told(Dimension::Region, "region=eu", ""), "region: region=eu is not served");
+    }
 }
