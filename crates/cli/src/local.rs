@@ -92,10 +92,14 @@ pub fn create(
         .iter()
         .map(|it| Ok((it.address.parse().map_err(failed)?, funds()?)))
         .collect::<Result<_>>()?;
+    let Some(operator) = funded.first().map(|(address, _)| address.clone()) else {
+        return Err(Failure::input("a local network needs a test account"));
+    };
     let network = node::NewNetwork {
         chain_id: chain_id.to_owned(),
         genesis_time_s: now_s(),
-        app_state: node::modules::genesis::local(&funded).to_string(),
+        app_state: node::modules::genesis::local(&funded),
+        operator,
         config,
     };
     node::init(&node_home(home), network)?;

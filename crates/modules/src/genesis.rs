@@ -6,7 +6,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use prost_types::Timestamp;
 use serde_json::{Value, json};
-use types::{Address, Coins, ConsAddress, ValAddress, timestamp::proto_text};
+use types::{Address, Coins, ConsAddress, Int, ValAddress, timestamp::proto_text};
 
 use crate::{slashing, staking};
 
@@ -21,7 +21,10 @@ const LEAST_DEPOSIT: &str = "500000";
 /// of [`DENOMS`], every denomination free to be sent, inflation as on the network. Modules that are
 /// not mentioned start with their defaults.
 ///
-/// Accounts are numbered from 0 in the order given. The supply is what they hold.
+/// AKT can be swapped for compute credit and back from the start: it has a price, which the first
+/// account may change, and a vault that covers the credit that is there.
+///
+/// Accounts are numbered from 0 in the order given. The supply is what they hold, and the vault.
 #[must_use]
 pub fn local(accounts: &[(Address, Coins)]) -> Value {
     let mut known = Vec::new();
@@ -35,6 +38,9 @@ pub fn local(accounts: &[(Address, Coins)]) -> Value {
             "sequence": "0",
         }));
         balances.push(json!({ "address": address.to_string(), "coins": coins }));
+    }
+    if let Some(collateral) = collateral(accounts) {
+        balances.push(collateral);
     }
     let least = DENOMS.map(|it| json!({ "denom": it, "amount": LEAST_DEPOSIT }));
     json!({
@@ -59,6 +65,8 @@ pub fn local(accounts: &[(Address, Coins)]) -> Value {
             "send_enabled": [],
         },
         "denoms": { "params": { "denoms": DENOMS } },
+        "oracle": oracle(accounts),
+        "bme": bme(),
         "receipts": {
             "params": { "lease_ends": true, "max_declines": 100 },
             "lease_ends": [],
@@ -204,6 +212,93 @@ pub fn bond(state: &mut Value, validator: &FirstValidator<'_>) {
             "coins": [{ "denom": "uakt", "amount": tokens }],
         }));
     }
+}
+
+/// What one AKT is worth, in US dollars, until a source says otherwise.
+const AKT_PRICE: &str = "1.250000000000000000";
+
+/// When that price was reported: before any network begins.
+const AKT_PRICED_AT: &str = "2023-01-01T00:00:00Z";
+
+/// A hundred years: nobody feeds a local network, so the price of its genesis lasts.
+const PRICE_LASTS: &str = "3155760000s";
+
+/// How many uakt the vault holds for each uact that is given away at the beginning.
+const COLLATERAL_PER_CREDIT: i64 = 2;
+
+/// The first account is the one source of prices.
+fn oracle(accounts: &[(Address, Coins)]) -> Value {
+    let mut sources = Vec::new();
+    let mut prices = Vec::new();
+    let mut latest = Vec::new();
+    let mut ids = Vec::new();
+    if let Some((address, _)) = accounts.first() {
+        sources.push(address.to_string());
+        ids.push(json!({ "address": address.to_string(), "id": 1 }));
+        prices.push(json!({
+            "id": {
+                "source": 1, "denom": "akt", "base_denom": "usd",
+                "timestamp": AKT_PRICED_AT, "sequence": "0",
+            },
+            "state": { "price": AKT_PRICE },
+        }));
+        latest.push(json!({
+            "id": { "source": 1, "denom": "akt", "base_denom": "usd" },
+            "state": { "timestamp": AKT_PRICED_AT, "sequence": "0" },
+        }));
+    }
+    json!({
+        "params": {
+            "sources": sources,
+            "min_price_sources": 1,
+            "max_price_staleness_period": PRICE_LASTS,
+            "twap_window": "5s",
+            "max_price_deviation_bps": "150",
+            "feed_contracts_params": [],
+            "price_retention": PRICE_LASTS,
+            "prune_epoch": "hour",
+            "max_prune_per_epoch": "1000",
+            "max_future_time_drift": "10s",
+        },
+        "prices": prices,
+        "latest_prices_ids": latest,
+        "source_ids": ids,
+        "source_seq": "1",
+    })
+}
+
+/// Swaps as on the network, but sooner: every five blocks, from one ACT.
+fn bme() -> Value {
+    let zero = |denom: &str| json!({ "denom": denom, "amount": "0" });
+    json!({
+        "params": {
+            "circuit_breaker_warn_threshold": 9500,
+            "circuit_breaker_halt_threshold": 9000,
+            "min_epoch_blocks": "5",
+            "epoch_blocks_backoff_percent": 10,
+            "mint_spread_bps": 25,
+            "settle_spread_bps": 0,
+            "max_endblocker_records": 50,
+            "min_mint": [{ "denom": "uact", "amount": "1000000" }],
+            "max_pending_attempts": 3,
+        },
+        "state": {
+            "total_burned": [zero("uact"), zero("uakt")],
+            "total_minted": [zero("uact"), zero("uakt")],
+            "remint_credits": [zero("uakt")],
+        },
+        "ledger": null,
+    })
+}
+
+/// The vault's balance; none when there is no credit to cover, or more than can be counted.
+fn collateral(accounts: &[(Address, Coins)]) -> Option<Value> {
+    let credit = Int::sum(accounts.iter().map(|(_, coins)| coins.amount_of("uact"))).ok()?;
+    let amount = credit.mul(Int::from(COLLATERAL_PER_CREDIT)).ok().filter(Int::is_positive)?;
+    Some(json!({
+        "address": Address::of_module("bme").to_string(),
+        "coins": [{ "denom": "uakt", "amount": amount.to_string() }],
+    }))
 }
 
 fn metadata(base: &str, display: &str, name: &str, symbol: &str, description: &str) -> Value {
