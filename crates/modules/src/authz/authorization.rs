@@ -157,16 +157,19 @@ fn accept_send(cx: &Ctx, it: SendAuthorization, message: &Any) -> Result<Verdict
     }
     let MsgSend { to_address, amount, .. } = read(&message.value)?;
     let limit = Coins::from_wire(&it.spend_limit)?;
-    // An invalid amount is refused with the text of the transfer itself.
-    let amount = bank::positive(&amount)?;
-    let Ok(left) = limit.sub(&amount) else {
-        let text = "requested amount is more than spend limit";
-        return Err(Sdk::InsufficientFunds.wrap(text));
-    };
+    for coin in &amount {
+        if limit.amount_of(&coin.denom) < Int::from_wire_or_zero(&coin.amount)? {
+            let text = "requested amount is more than spend limit";
+            return Err(Sdk::InsufficientFunds.wrap(text));
+        }
+    }
     if !it.allow_list.is_empty() && !passes(cx, &it.allow_list, &to_address, "send authorization")?
     {
         return Err(Sdk::Unauthorized.wrap(format!("cannot send to {to_address} address")));
     }
+    // The transfer itself refuses an amount that is no list of coins.
+    let Ok(amount) = Coins::from_wire(&amount) else { return Ok(Verdict::Same) };
+    let left = limit.sub(&amount)?;
     if left.is_empty() {
         return Ok(Verdict::UsedUp);
     }

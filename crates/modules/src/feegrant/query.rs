@@ -1,6 +1,6 @@
 //! Allowances by grantee, by granter, and between two.
 
-use ledger::{Fault, Prefixed, Result, View, paginate};
+use ledger::{Fault, Key, Paging, Prefixed, Result, View, paginate};
 use types::{
     Address,
     wire::cosmos::feegrant::v1beta1::{
@@ -37,11 +37,29 @@ pub(super) fn by_granter(
     request: QueryAllowancesByGranterRequest,
 ) -> Result<QueryAllowancesByGranterResponse> {
     let granter: Address = request.granter.parse()?;
+    let limit = Paging::of(request.pagination.clone())?.limit;
     let walk = BY_GRANTER.walk().under(&granter);
-    let (allowances, page) =
+    let mut last = None;
+    let (allowances, mut page) =
         paginate(view, walk, request.pagination, |(granter, Prefixed(grantee)), _| {
             let id = GrantId { granter, grantee: Address::new(grantee)? };
-            ALLOWANCES.get(view, &id.key())
+            let found = ALLOWANCES.get(view, &id.key())?;
+            last = Some(id);
+            Ok(found)
         })?;
+    let is_full = u64::try_from(allowances.len()).is_ok_and(|it| it == limit);
+    if let (true, true, Some(last)) = (is_full, page.next_key.is_empty(), last)
+        && others_follow(view, &last)?
+    {
+        page.next_key = [Prefixed(last.grantee.into_bytes()).to_bytes(), vec![0]].concat();
+    }
     Ok(QueryAllowancesByGranterResponse { allowances, pagination: Some(page) })
+}
+
+/// Whether any allowance stands behind this one. The reference filters a walk over all of them, so
+/// that a full page has a next one while there are any, of whomever; clients see it.
+fn others_follow(view: &View, last: &GrantId) -> Result<bool> {
+    let mut entries = ALLOWANCES.walk().from(&last.key()).iter(view);
+    entries.next().transpose()?;
+    Ok(entries.next().transpose()?.is_some())
 }

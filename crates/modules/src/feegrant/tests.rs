@@ -5,6 +5,7 @@ use types::{
     Coins,
     wire::cosmos::{
         bank::v1beta1::MsgSend,
+        base::query::v1beta1::PageRequest,
         feegrant::v1beta1::{
             AllowedMsgAllowance, BasicAllowance, MsgGrantAllowance, MsgPruneAllowances,
             MsgRevokeAllowance, PeriodicAllowance, QueryAllowanceRequest, QueryAllowanceResponse,
@@ -221,4 +222,24 @@ fn malformed_allowances_are_refused() {
     });
     refused(grant(&mut chain, deep), "sdk", 29);
     refused(grant(&mut chain, any(&MsgSend::default())), "sdk", 29);
+}
+
+#[test]
+fn a_full_page_has_a_next_one_while_any_allowance_follows() {
+    let mut chain = town(&[GRANTER]);
+    let list = |chain: &Chain<Town>, key: Vec<u8>, limit: u64| {
+        let pagination = Some(PageRequest { key, limit, ..PageRequest::default() });
+        let request =
+            QueryAllowancesByGranterRequest { granter: who(GRANTER).to_string(), pagination };
+        let path = "/cosmos.feegrant.v1beta1.Query/AllowancesByGranter";
+        let answer: QueryAllowancesByGranterResponse = chain.query(path, &request).unwrap();
+        (answer.allowances.len(), answer.pagination.unwrap().next_key)
+    };
+    grant(&mut chain, any(&basic("1uakt", None))).unwrap();
+    assert_eq!(list(&chain, Vec::new(), 1), (1, Vec::new()));
+    grant_from(&mut chain, 9, any(&basic("1uakt", None))).unwrap();
+    let (count, next) = list(&chain, Vec::new(), 1);
+    assert_eq!((count, next.is_empty()), (1, false));
+    assert_eq!(list(&chain, next, 1), (0, Vec::new()));
+    assert_eq!(list(&chain, Vec::new(), 2), (1, Vec::new()));
 }

@@ -6,9 +6,7 @@ mod replay;
 
 use std::ops::RangeInclusive;
 
-/// Blocks of `tx-ante` that need fee grants, which this ledger does not have yet.
-const FEE_GRANTS: RangeInclusive<i64> = 33..=37;
-/// Blocks of `bank-authz-feegrant` about money alone; grants follow.
+/// Blocks of `bank-authz-feegrant` about money alone: what follows needs votes and rewards.
 const MONEY: RangeInclusive<i64> = 1..=17;
 /// Gas that hangs on chapters which are not here (rewards leave the fee collector each block, so
 /// that its balance has fewer digits) and on single bytes of state.
@@ -23,13 +21,9 @@ fn every_recorded_outcome_of_admission_is_ours() {
     for block in &scenario.blocks {
         let height = block["height"].as_i64().unwrap();
         let ours = scenario.execute(block);
-        if !FEE_GRANTS.contains(&height) {
-            compared += ours.tx_results.len();
-            wrong.extend(replay::differences(height, block, &ours));
-        }
-        if !FEE_GRANTS.contains(&(height + 1)) {
-            wrong.extend(scenario.ask(height));
-        }
+        compared += ours.tx_results.len();
+        wrong.extend(replay::differences(height, block, &ours));
+        wrong.extend(scenario.ask(height));
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     assert!(compared > 100, "only {compared} transactions were compared");
