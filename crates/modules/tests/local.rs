@@ -19,6 +19,7 @@ use types::{
                 deposit::v1::{Deposit, Source},
                 resources::v1beta4::{Cpu, Gpu, Memory, ResourceValue, Resources, Storage},
             },
+            bme::v1::{MsgBurnAct, MsgMintAct},
             deployment::v1beta4::{
                 GroupSpec, MsgCloseDeployment, MsgCreateDeployment, QueryDeploymentRequest,
                 QueryDeploymentResponse, ResourceUnit,
@@ -28,7 +29,7 @@ use types::{
         },
         cosmos::bank::v1beta1::{
             QueryBalanceRequest, QueryBalanceResponse, QueryDenomMetadataRequest,
-            QueryDenomMetadataResponse,
+            QueryDenomMetadataResponse, QuerySupplyOfRequest, QuerySupplyOfResponse,
         },
         haggle::deployment::v1::{QueryParamsRequest, QueryParamsResponse},
     },
@@ -75,6 +76,13 @@ impl Local {
         let path = "/cosmos.bank.v1beta1.Query/Balance";
         let answer: QueryBalanceResponse = self.node.query(path, &request).unwrap();
         answer.balance.unwrap().amount.parse().unwrap()
+    }
+
+    fn supply(&self, denom: &str) -> u64 {
+        let request = QuerySupplyOfRequest { denom: denom.to_owned() };
+        let path = "/cosmos.bank.v1beta1.Query/SupplyOf";
+        let answer: QuerySupplyOfResponse = self.node.query(path, &request).unwrap();
+        answer.amount.amount.parse().unwrap()
     }
 
     /// Fees are paid in uakt.
@@ -159,8 +167,10 @@ fn a_lease_is_settled_to_the_last_unit_in_every_denomination() {
         assert_eq!(local.balance(&provider, denom), RICH + paid - fees(&provider));
         assert_eq!(local.balance(&tenant, denom), RICH - paid - fees(&tenant));
         assert_eq!(local.balance(&Address::of_module("escrow"), denom), 0);
-        let collected = local.balance(&Address::of_module("fee_collector"), denom);
-        assert_eq!(collected, fees(&tenant) + fees(&provider));
+        // Fees and what is minted as rewards go on to the distribution.
+        let holders = ["fee_collector", "distribution"].map(|it| Address::of_module(it));
+        let collected: u64 = holders.iter().map(|it| local.balance(it, denom)).sum();
+        assert!(collected >= fees(&tenant) + fees(&provider));
 
         let request = QueryDeploymentRequest { id: (&id).into() };
         let path = "/akash.deployment.v1beta4.Query/Deployment";
@@ -187,4 +197,39 @@ fn a_local_network_says_what_it_can_be_paid_in() {
         assert_eq!(shown.denom_units.last().unwrap().exponent, 6);
         assert_eq!(shown.denom_units.last().unwrap().denom, shown.display);
     }
+}
+
+#[test]
+fn a_local_network_swaps_akt_for_compute_credit_from_the_start() {
+    let mut local = Local::new();
+    let tenant = local.tenant.address();
+    for _ in 0..2 {
+        local.node.block(Vec::new());
+    }
+    local.send(
+        true,
+        &MsgMintAct {
+            owner: tenant.to_string(),
+            to: tenant.to_string(),
+            coins_to_burn: Coin::new("uakt", 8_000_000u64).into(),
+        },
+    );
+    for _ in 0..6 {
+        local.node.block(Vec::new());
+    }
+    // Ten ACT at 1.25, less 25 basis points.
+    assert_eq!(local.balance(&tenant, "uact"), RICH + 10_000_000 - 25_000);
+    local.send(
+        true,
+        &MsgBurnAct {
+            owner: tenant.to_string(),
+            to: tenant.to_string(),
+            coins_to_burn: Coin::new("uact", 5_000_000u64).into(),
+        },
+    );
+    for _ in 0..6 {
+        local.node.block(Vec::new());
+    }
+    let fees = local.fees(&tenant, "uakt");
+    assert_eq!(local.balance(&tenant, "uakt"), RICH - 8_000_000 + 4_000_000 - fees);
 }
