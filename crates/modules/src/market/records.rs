@@ -260,7 +260,8 @@ fn records_come_back_from_an_export() {
 /// Whatever ends an order: in that block, everyone who lost has the deposit back.
 #[test]
 fn losing_bids_are_refunded_in_the_block_that_ends_their_order() {
-    let ways: [(&str, fn(&mut World) -> Result<Vec<Event>>); 5] = [
+    type Way = (&'static str, fn(&mut World) -> Result<Vec<Event>>);
+    let ways: [Way; 5] = [
         ("a lease for somebody else", |world| world.lease(&group_of(1).order(1).bid(who(P1)))),
         ("the group is closed", |world| world.run(&MsgCloseGroup { id: group_of(1).into() })),
         ("the group is paused", |world| world.run(&MsgPauseGroup { id: group_of(1).into() })),
