@@ -42,7 +42,26 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    market_happy: "market-happy";
+    market_groups: "market-groups";
+    market_escrow: "market-escrow";
+    market_reclamation: "market-reclamation";
+    market_bme: "market-bme";
+    market_errors: "market-errors";
+    market_queries: "market-queries";
+    fuzz_1: "fuzz-1";
+    fuzz_2: "fuzz-2";
+    fuzz_3: "fuzz-3";
+    fuzz_4: "fuzz-4";
     tx_ante: "tx-ante";
+    bank_authz_feegrant: "bank-authz-feegrant";
+    staking_dist_slash: "staking-dist-slash";
+    cosmos_random: "cosmos-random";
+    cosmos_random_2: "cosmos-random-2";
+    gov_params_upgrade: "gov-params-upgrade", until 99
+        because "at height 100 parameters of wasm are asked for, which this ledger does not have";
+    evidence_misc: "evidence-misc", until 1
+        because "from height 2 on IBC and wasm are asked, which this ledger does not have";
 }
 
 #[test]

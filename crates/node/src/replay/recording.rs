@@ -10,11 +10,15 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use consensus::GenesisDoc;
+use prost::Message as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use types::wire::tendermint::{abci, types as tm};
+use types::wire::{
+    cosmos::tx::v1beta1::{AuthInfo, TxRaw},
+    tendermint::{abci, types as tm},
+};
 
-use super::rules::About;
+use super::rules::{self, About};
 
 /// A recording that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -181,6 +185,17 @@ fn time(text: &str) -> prost_types::Timestamp {
     types::timestamp::parse(text).unwrap_or_default()
 }
 
+/// The gas of a refused transaction, and the price of gas that its refusal tells.
+fn price_told(query: &Value) -> Option<(u64, String)> {
+    let text = |name: &str| query.get(name).and_then(Value::as_str);
+    if text("kind") != Some("check_tx") {
+        return None;
+    }
+    let tx = TxRaw::decode(base64(text("tx")?).as_slice()).ok()?;
+    let gas_limit = AuthInfo::decode(tx.auth_info_bytes.as_slice()).ok()?.fee?.gas_limit;
+    Some((gas_limit, rules::price_told(text("log")?, gas_limit)?))
+}
+
 /// A file of a recording, packed or not; `None` when there is neither.
 fn read(folder: &Path, file: &str) -> Result<Option<String>> {
     let plain = folder.join(file);
@@ -230,7 +245,12 @@ impl Recording {
             let height = query.get("height").and_then(Value::as_i64).unwrap_or_default();
             queries.entry(height).or_default().push(query);
         }
-        let about = About::read(&read(folder, "about.md")?.unwrap_or_default());
+        let mut about = About::read(&read(folder, "about.md")?.unwrap_or_default());
+        if about.min_gas_prices.is_empty() {
+            // The most gas gives the price that is least rounded.
+            let told = queries.values().flatten().filter_map(price_told).max_by_key(|it| it.0);
+            about.min_gas_prices = told.map(|it| it.1).unwrap_or_default();
+        }
         let name = folder
             .canonicalize()
             .ok()

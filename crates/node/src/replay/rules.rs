@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What the recorded nodes asked for gas before any block, unless `about.md` says otherwise.
-const USUAL_GAS_PRICE: &str = "0.025uakt";
-
 /// What a scenario's `about.md` says that a replay needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct About {
@@ -28,8 +25,7 @@ impl About {
         };
         let min_gas_prices = text.lines().find_map(|it| after(it, "minimum gas price "));
         let right = text.lines().filter_map(right_code).collect();
-        let min_gas_prices = min_gas_prices.unwrap_or_else(|| USUAL_GAS_PRICE.to_owned());
-        Self { min_gas_prices, right }
+        Self { min_gas_prices: min_gas_prices.unwrap_or_default(), right }
     }
 }
 
@@ -42,6 +38,15 @@ fn right_code(line: &str) -> Option<((i64, usize), (String, u32))> {
     let (_, right) = rest.rsplit_once("; right is ")?;
     let (codespace, code) = right.split_whitespace().next()?.split_once('/')?;
     Some(((height.parse().ok()?, tx.parse().ok()?), (codespace.to_owned(), code.parse().ok()?)))
+}
+
+/// The price of gas that a refusal for too small a fee tells: `required: 50000uakt` for so much
+/// gas.
+pub(super) fn price_told(log: &str, gas_limit: u64) -> Option<String> {
+    let (_, required) = log.split_once("insufficient fees; got: ")?.1.split_once("required: ")?;
+    let fee: types::Coin = required.split([':', ',']).next()?.trim().parse().ok()?;
+    let price = types::Dec::from_int(fee.amount).quo_int(types::Int::from(gas_limit)).ok()?;
+    Some(format!("{price}{}", fee.denom))
 }
 
 /// The reference lost the codespace of its error; any refusal is right.
@@ -126,8 +131,7 @@ pub(super) fn is_free(subject: &str, name: &str) -> bool {
             | "proofOps"
             | "block_size"
     );
-    let of_node =
-        matches!(
+    let of_node = matches!(
         name,
         "default_node_info" | "application_version" | "node_info" | "node_version" | "version"
     );
@@ -137,6 +141,14 @@ pub(super) fn is_free(subject: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_tells_the_price_of_gas() {
+        let log = "insufficient fees; got: 1uakt required: 50000uakt: insufficient fee";
+        let price = price_told(log, 2_000_000);
+        assert_eq!(price.as_deref(), Some("0.025000000000000000uakt"));
+        assert_eq!(price_told("out of gas", 1), None);
+    }
 
     #[test]
     fn sentences_of_about_are_read() {
