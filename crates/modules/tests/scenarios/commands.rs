@@ -14,7 +14,10 @@ use types::{
     Address, BidId, Coin, Coins, DecCoin, DeploymentId, GroupId, LeaseId, OrderId,
     wire::{
         akash::{
-            audit::v1::{MsgDeleteProviderAttributes, MsgSignProviderAttributes},
+            audit::v1::{
+                AuditedProvider, MsgDeleteProviderAttributes, MsgSignProviderAttributes,
+                QueryAuditorAttributesRequest, QueryProvidersResponse,
+            },
             base::{
                 attributes::v1::{Attribute, PlacementRequirements, SignedBy},
                 deposit::v1::{Deposit, Source},
@@ -207,11 +210,15 @@ fn group(name: String, most: &str, words: &Words<'_>) -> Result<GroupSpec, Strin
         words.named(name).map_or(Ok(Vec::new()), |it| it.split(',').map(text_of).collect())
     };
     let gpu = words.named("gpu").map(|it| {
-        let key = it.split_once('/').map_or_else(
-            || format!("vendor/{it}"),
-            |(vendor, model)| format!("vendor/{vendor}/model/{model}"),
-        );
-        vec![Attribute { key, value: "true".to_owned() }]
+        let key = |it: &str| {
+            let model = it.split_once('/');
+            let key = model.map(|(vendor, model)| format!("vendor/{vendor}/model/{model}"));
+            key.unwrap_or_else(|| format!("vendor/{it}"))
+        };
+        // Several are joined by a plus.
+        it.split('+')
+            .map(|it| Attribute { key: key(it), value: "true".to_owned() })
+            .collect::<Vec<_>>()
     });
     let resource = Resources {
         id: 1,
@@ -255,6 +262,28 @@ impl World {
         let mut world = Self { chain: Chain::new(state), supply: BTreeMap::new() };
         world.supply = world.held();
         world
+    }
+
+    /// The genesis that would bring this world back.
+    #[allow(dead_code, reason = "scenarios do not ask")]
+    pub(crate) fn export(&self) -> Value {
+        self.chain.export()
+    }
+
+    /// What an auditor signed, one line per provider.
+    #[allow(dead_code, reason = "scenarios do not ask")]
+    pub(crate) fn audited_by(&self, auditor: &str) -> Vec<String> {
+        let request = QueryAuditorAttributesRequest {
+            auditor: text_of(auditor).unwrap(),
+            ..Default::default()
+        };
+        let path = "/akash.audit.v1.Query/AuditorAttributes";
+        let answer: QueryProvidersResponse = self.chain.query(path, &request).unwrap();
+        let line = |it: AuditedProvider| {
+            let pairs = it.attributes.iter().map(|it| format!("{}={}", it.key, it.value));
+            named(&format!("{}: {}", it.owner, pairs.collect::<Vec<_>>().join(" ")))
+        };
+        answer.providers.into_iter().map(line).collect()
     }
 
     /// What people and the vault hold together.
