@@ -149,14 +149,19 @@ pub(crate) fn whole(micro: Dec, denom: &str) -> String {
     }
 }
 
-/// US dollars rounded up to the cent.
+/// US dollars rounded up to the cent, and below one cent to the sixth digit.
 fn usd(micro: Dec, denom: &str, options: &Options) -> Option<String> {
     let rate = match denom {
         "uact" => Dec::ONE,
         "uakt" => dec(options.akt_price_usd?).ok()?,
         _ => return None,
     };
-    let cents = micro.mul_round_up(rate).ok()?.quo_round_up(Dec::from(10_000_u64)).ok()?;
+    let micro = micro.mul_round_up(rate).ok()?;
+    if micro < Dec::from(10_000_u64) {
+        let small = micro.ceil().ok()?.quo_int(Int::from(1_000_000_u64)).ok()?;
+        return Some(format!("{} USD", trimmed(&small.to_string())));
+    }
+    let cents = micro.quo_round_up(Dec::from(10_000_u64)).ok()?;
     let cents = cents.ceil().ok()?;
     let text = cents.quo_int(Int::from(100_u64)).ok()?.to_string();
     let (units, fraction) = text.split_once('.').unwrap_or((&text, ""));

@@ -55,7 +55,7 @@ fn costs_are_exact_and_never_rounded_down() {
     let cost = minimal(|it| it.replace("amount: 13", "amount: 0.0001")).cost.unwrap();
     assert_eq!(cost.per_hour.amount, "0.055384615384615385");
     assert_eq!(cost.per_hour.words, "0.000001 ACT");
-    assert_eq!(cost.per_hour.usd.as_deref(), Some("0.01 USD"));
+    assert_eq!(cost.per_hour.usd.as_deref(), Some("0.000001 USD"));
     // The dearest that compiles does not overflow.
     let dear = minimal(|it| {
         it.replace("amount: 13", "amount: 9999999.999999999999999999")
