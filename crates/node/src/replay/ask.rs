@@ -140,6 +140,7 @@ impl Asker {
             let recorded = format!("{recorded_status} {recorded}");
             report.differ_in(&subject, Kind::Rest, height, path, "status", ours, recorded);
         } else if recorded_status == 200 {
+            let (body, recorded) = (in_order(&subject, body), in_order(&subject, recorded));
             if let Some((what, ours, recorded)) = difference(&subject, &body, &recorded, "") {
                 report.differ_in(&subject, Kind::Rest, height, path, what, ours, recorded);
             }
@@ -185,6 +186,7 @@ impl Asker {
                 let ours = self.decoded(method, &ours.value);
                 let recorded = self.decoded(method, &base64(text(query, "response")));
                 self.remember_page(&ours, &recorded);
+                let (ours, recorded) = (in_order(&subject, ours), in_order(&subject, recorded));
                 if let Some((what, ours, recorded)) = difference(&subject, &ours, &recorded, "") {
                     report.differ_in(&subject, Kind::Grpc, height, place, what, ours, recorded);
                 }
@@ -308,6 +310,21 @@ fn unescaped(text: &str) -> String {
 
 fn escaped(key: &str) -> String {
     key.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
+}
+
+/// An answer with its lists sorted where the reference lists at random: legacy subspaces, and the
+/// keys of each.
+fn in_order(subject: &str, mut answer: Value) -> Value {
+    let subspaces = answer.get_mut("subspaces").and_then(Value::as_array_mut);
+    if let Some(subspaces) = subspaces.filter(|_| subject.contains("cosmos")) {
+        for subspace in subspaces.iter_mut() {
+            if let Some(keys) = subspace.get_mut("keys").and_then(Value::as_array_mut) {
+                keys.sort_by_key(Value::to_string);
+            }
+        }
+        subspaces.sort_by_key(|it| it.get("subspace").map(Value::to_string));
+    }
+    answer
 }
 
 /// Where two answers part first: the member, ours and the recorded. Keys of pages and what hangs
