@@ -68,7 +68,11 @@ impl<R: Runtime> App<R> {
         let mark = cx.mark();
         let outcome = deliver::run::<R>(cx, &tx, Stage::Simulate, None);
         cx.undo(mark);
-        let Outcome { gas_wanted, gas_used, events, replies } = outcome;
+        let Outcome { gas_wanted, gas_used, mut events, replies } = outcome;
+        // Nothing is indexed of what did not happen.
+        for attribute in events.iter_mut().flat_map(|it| &mut it.attributes) {
+            attribute.index = false;
+        }
         let answer = replies.map(|replies| SimulationResponse {
             gas_info: GasInfo { gas_wanted, gas_used },
             result: Some(types::wire::cosmos::base::abci::v1beta1::Result {
