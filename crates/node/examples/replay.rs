@@ -13,7 +13,7 @@ usage: replay [--all [N]] [--until H] [--no-queries] [--only KIND,…] [--invari
   --until H      stop after height H
   --no-queries   leave out queries, check_tx and simulate
   --only KINDS   count only these: result data events gas block-events validator-updates params
-                 check-tx simulate rest grpc rpc invariant halt";
+                 check-tx simulate rest grpc rpc wording invariant halt";
 
 fn main() -> ExitCode {
     match run() {

@@ -1,10 +1,10 @@
 //! Recorded sessions of the reference network, replayed: one test per scenario of `conformance/`.
 #![allow(clippy::print_stderr, clippy::unwrap_used, reason = "tests")]
 
-use std::path::PathBuf;
+use std::{io::Read, path::PathBuf};
 
 use node::{
-    replay::{Options, replay},
+    replay::{Kind, Options, replay},
     vectors,
 };
 
@@ -62,6 +62,48 @@ scenarios! {
         because "at height 100 parameters of wasm are asked for, which this ledger does not have";
     evidence_misc: "evidence-misc", until 1
         because "from height 2 on IBC and wasm are asked, which this ledger does not have";
+}
+
+/// Gas need not match, but where transfers alone happen it is near.
+#[test]
+fn gas_of_transfers_is_nearly_that_of_the_reference() {
+    let options = Options { until: Some(17), queries: false, ..Options::default() };
+    let report = replay(&folder("bank-authz-feegrant"), &options, &mut |_, _| {}).unwrap();
+    let (apart, place) = report.gas_apart.unwrap();
+    assert!(apart <= 100, "{apart} at {place}");
+}
+
+/// A copy of a scenario with one recorded word changed.
+fn forged(name: &str, from: &str, to: &str) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(folder(name).join("genesis.json"), copy.path().join("genesis.json")).unwrap();
+    let packed = std::fs::File::open(folder(name).join("blocks.jsonl.gz")).unwrap();
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
+    assert!(text.contains(from), "{from} is not in {name}");
+    std::fs::write(copy.path().join("blocks.jsonl"), text.replacen(from, to, 1)).unwrap();
+    copy
+}
+
+#[test]
+fn a_difference_is_found_and_told_with_its_place() {
+    let copy = forged("market-happy", "akash.market.v1.EventOrderCreated", "akash.EventForged");
+    let options = Options { keep: 5, ..Options::default() };
+    let report = replay(copy.path(), &options, &mut |_, _| {}).unwrap();
+    assert_eq!(report.count(), 1, "{}", report.text());
+    let found = report.differences.first().unwrap();
+    assert_eq!(found.kind, Kind::Events);
+    assert!(found.place.contains("MsgCreateDeployment"), "{}", found.place);
+    assert!(found.what.starts_with("event "), "{}", found.what);
+    assert!(found.ours.contains("EventOrderCreated"), "{}", found.ours);
+    assert!(found.recorded.contains("EventForged"), "{}", found.recorded);
+}
+
+#[test]
+fn a_folder_without_a_recording_is_refused_by_name() {
+    let empty = tempfile::tempdir().unwrap();
+    let error = replay(empty.path(), &Options::default(), &mut |_, _| {}).err().unwrap();
+    assert!(error.to_string().contains("there is no genesis.json"), "{error}");
 }
 
 #[test]

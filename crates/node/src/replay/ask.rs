@@ -147,6 +147,9 @@ impl Asker {
         } else if body.get("code") != recorded.get("code") {
             let (ours, recorded) = (body.to_string(), recorded.to_string());
             report.differ_in(&subject, Kind::Rest, height, path, "code", ours, recorded);
+        } else if body.get("message") != recorded.get("message") {
+            let (ours, recorded) = (text(&body, "message"), text(&recorded, "message"));
+            report.differ_in(&subject, Kind::Wording, height, path, "message", ours, recorded);
         }
     }
 
@@ -170,6 +173,10 @@ impl Asker {
                     let ours = format!("{} {}", ours.grpc_code, ours.message);
                     let recorded = error.to_string();
                     report.differ_in(&subject, Kind::Grpc, height, place, "", ours, recorded);
+                } else if ours.message != text(error, "message") {
+                    let recorded = text(error, "message");
+                    let ours = ours.message;
+                    report.differ_in(&subject, Kind::Wording, height, place, "", ours, recorded);
                 }
             }
             (Err(ours), None) => {

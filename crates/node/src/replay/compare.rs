@@ -102,6 +102,10 @@ fn tx(
         verdict = Verdict::Different;
     }
     match verdict {
+        Verdict::Same if own.1 != 0 && ours.log != recorded.log => {
+            let (ours, recorded) = (ours.log.as_str(), recorded.log.as_str());
+            report.differ_in(&subject, Kind::Wording, height, place.clone(), "log", ours, recorded);
+        }
         Verdict::Same => {}
         Verdict::Known(rule) => report.known(rule),
         Verdict::Different => {
@@ -144,6 +148,8 @@ fn tx(
     }
     if recorded.gas_used <= recorded.gas_wanted {
         report.compared(Kind::Gas);
+        let at = || format!("height {height}, {place}");
+        report.gas(at, ours.gas_used, recorded.gas_used);
         if ours.gas_used > ours.gas_wanted {
             let used = format!("used {} of {}", ours.gas_used, ours.gas_wanted);
             let theirs = format!("used {} of {}", recorded.gas_used, recorded.gas_wanted);

@@ -33,6 +33,8 @@ pub enum Kind {
     Grpc,
     /// Answers of the CometBFT RPC.
     Rpc,
+    /// The words of refusals. They need not match and only count when they are asked for.
+    Wording,
     /// Rules of the modules that must hold after each block.
     Invariant,
     /// The state machine stopped.
@@ -41,7 +43,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of the summary.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Result,
         Kind::Data,
         Kind::Events,
@@ -54,6 +56,7 @@ impl Kind {
         Kind::Rest,
         Kind::Grpc,
         Kind::Rpc,
+        Kind::Wording,
         Kind::Invariant,
         Kind::Halt,
     ];
@@ -74,6 +77,7 @@ impl Kind {
             Kind::Rest => "rest",
             Kind::Grpc => "grpc",
             Kind::Rpc => "rpc",
+            Kind::Wording => "wording",
             Kind::Invariant => "invariant",
             Kind::Halt => "halt",
         }
@@ -120,6 +124,9 @@ pub struct Report {
     pub differ: BTreeMap<Kind, usize>,
     /// Differences by message or query method.
     pub by_subject: BTreeMap<String, usize>,
+    /// The most that gas used by a transaction is off the recording's, which need not match, and
+    /// where.
+    pub gas_apart: Option<(u64, String)>,
     /// Known defects of the reference that were met, by rule.
     pub known: BTreeMap<&'static str, usize>,
     keep: usize,
@@ -136,6 +143,7 @@ impl Report {
             compared: BTreeMap::new(),
             differ: BTreeMap::new(),
             by_subject: BTreeMap::new(),
+            gas_apart: None,
             known: BTreeMap::new(),
             keep: options.keep,
             only: options.only.clone(),
@@ -144,6 +152,14 @@ impl Report {
 
     pub(super) fn compared(&mut self, kind: Kind) {
         *self.compared.entry(kind).or_default() += 1;
+    }
+
+    /// Notes how far apart the gas of a transaction is.
+    pub(super) fn gas(&mut self, place: impl FnOnce() -> String, ours: i64, recorded: i64) {
+        let apart = ours.abs_diff(recorded);
+        if self.gas_apart.as_ref().is_none_or(|it| it.0 < apart) {
+            self.gas_apart = Some((apart, place()));
+        }
     }
 
     pub(super) fn known(&mut self, rule: &'static str) {
@@ -161,7 +177,8 @@ impl Report {
         ours: impl Into<String>,
         recorded: impl Into<String>,
     ) {
-        if !self.only.is_empty() && !self.only.contains(&kind) {
+        let is_asked = self.only.contains(&kind) || self.only.is_empty() && kind != Kind::Wording;
+        if !is_asked {
             return;
         }
         *self.differ.entry(kind).or_default() += 1;
@@ -246,6 +263,9 @@ impl Report {
         for (subject, count) in &self.by_subject {
             let _ = writeln!(out, "  {count:>6}  {subject}");
         }
+        if let Some((apart, place)) = &self.gas_apart {
+            let _ = writeln!(out, "  gas is at most {apart} off, at {place} (it need not match)");
+        }
         for (rule, count) in &self.known {
             let _ = writeln!(out, "  {count:>6}  known defect of the reference: {rule}");
         }
@@ -292,6 +312,7 @@ impl Report {
             "compared": counts(&self.compared),
             "differ": counts(&self.differ),
             "by_subject": self.by_subject,
+            "gas_apart": self.gas_apart.as_ref().map(|it| it.0),
             "known_defects": self.known,
             "differences": differences.collect::<Vec<_>>(),
         })

@@ -33,7 +33,8 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub all: usize,
     /// Count only differences of these kinds: result, data, events, gas, block-events,
-    /// validator-updates, params, check-tx, simulate, rest, grpc, rpc, invariant, halt
+    /// validator-updates, params, check-tx, simulate, rest, grpc, rpc, invariant, halt, and
+    /// wording (of refusals, which need not match)
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub only: Vec<Kind>,
     /// Check the invariants of all modules after each block
