@@ -500,3 +500,53 @@ fn every_invariant_sees_its_violation() {
     });
     assert_eq!(seen, ["votes belong to proposals that may be voted on"]);
 }
+
+/// Every routed message that sets parameters, with the section of genesis that holds them. The
+/// parameters of consensus are no module's genesis.
+const PARAMETERS: &[(&str, &str)] = &[
+    ("/akash.bme.v1.MsgUpdateParams", "bme"),
+    ("/akash.deployment.v1beta4.MsgUpdateParams", "deployment"),
+    ("/akash.market.v1beta5.MsgUpdateParams", "market"),
+    ("/akash.oracle.v2.MsgUpdateParams", "oracle"),
+    ("/akash.wasm.v1.MsgUpdateParams", "awasm"),
+    ("/cosmos.auth.v1beta1.MsgUpdateParams", "auth"),
+    ("/cosmos.bank.v1beta1.MsgUpdateParams", "bank"),
+    ("/cosmos.distribution.v1beta1.MsgUpdateParams", "distribution"),
+    ("/cosmos.gov.v1.MsgUpdateParams", "gov"),
+    ("/cosmos.mint.v1beta1.MsgUpdateParams", "mint"),
+    ("/cosmos.slashing.v1beta1.MsgUpdateParams", "slashing"),
+    ("/cosmos.staking.v1beta1.MsgUpdateParams", "staking"),
+    ("/haggle.deployment.v1.MsgUpdateParams", "denoms"),
+    ("/haggle.market.v1.MsgUpdateParams", "receipts"),
+];
+
+#[test]
+fn parameters_of_every_module_answer_to_governance_alone() {
+    let mut world = World::new();
+    let genesis = world.chain.export();
+    for url in types::registry::registry().transaction_types() {
+        let known = PARAMETERS.iter().any(|it| it.0 == url) || url.contains("consensus");
+        let sets = url.ends_with("MsgUpdateParams") && world.chain.cx.executes(&url);
+        assert!(known || !sets, "{url} is not tested");
+    }
+    for (url, module) in PARAMETERS {
+        let name = url.trim_start_matches('/');
+        let mut message = |authority: String| {
+            let json = serde_json::json!({
+                "authority": authority,
+                "params": genesis[*module]["params"],
+            });
+            let refuse = types::json::Unknown::Refuse;
+            let value = types::json::bytes_of(name, &json, refuse).unwrap();
+            let any = Any { type_url: (*url).to_owned(), value };
+            world.chain.cx.attempt(|cx| cx.dispatch(&any))
+        };
+        let fault = message(who(P1).to_string()).unwrap_err();
+        // Accounts name nobody's code there, as in the reference.
+        let code = if *module == "auth" { "undefined" } else { "gov" };
+        assert_eq!(fault.codespace(), code, "{url}: {fault}");
+        assert!(fault.to_string().contains("expected gov account"), "{url}: {fault}");
+        message(gov()).unwrap_or_else(|fault| panic!("{url}: {fault}"));
+        assert_eq!(world.chain.export()[*module]["params"], genesis[*module]["params"], "{url}");
+    }
+}
