@@ -206,7 +206,8 @@ pub fn bond(state: &mut Value, validator: &FirstValidator<'_>) {
         }],
         "missed_blocks": [],
     });
-    if let Some(balances) = state["bank"]["balances"].as_array_mut() {
+    let balances = state.pointer_mut("/bank/balances").and_then(Value::as_array_mut);
+    if let Some(balances) = balances {
         balances.push(json!({
             "address": Address::of_module(staking::BONDED_POOL).to_string(),
             "coins": [{ "denom": "uakt", "amount": tokens }],

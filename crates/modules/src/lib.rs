@@ -1,7 +1,9 @@
 //! The chapters of the ledger, and the single list that binds them.
 //!
 //! Called by `node`. Calls `ledger`, `store`, `types`. Synchronous and deterministic (style.md 4).
-//! Calls between chapters go down the list: a chapter uses those named before it, never after.
+//! Calls between chapters go down the list: a chapter uses those named before it, never after. What
+//! one below must tell one above in the middle of its work (staking to distribution and slashing) is
+//! a fact that the upper one hooks in its routes.
 #![deny(
     clippy::float_arithmetic,
     clippy::iter_over_hash_type,

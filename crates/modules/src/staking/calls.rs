@@ -1,6 +1,6 @@
 //! Calls open to other modules, and the moves of stake that messages and slashes are made of.
 
-use ledger::{Ctx, Fault, Result, Sdk, View};
+use ledger::{Ctx, Result, Sdk, View};
 use types::{
     Address, Coin, Coins, ConsAddress, Dec, Int, ValAddress,
     wire::cosmos::staking::v1beta1::{BondStatus, Delegation, Params},
@@ -266,8 +266,4 @@ pub(super) fn remove_validator(cx: &mut Ctx, validator: &Validator) -> Result {
     BY_CONSENSUS.del(cx, &bytes(&consensus))?;
     state::unrank(cx, validator)?;
     cx.tell(&ValidatorRemoved { operator: validator.operator.clone(), consensus })
-}
-
-pub(super) fn not_found(text: String) -> Fault {
-    Fault::not_found(text)
 }

@@ -79,7 +79,8 @@ impl Module for Staking {
     }
 }
 
-/// Those of the network: 21 days, a hundred validators, no least commission.
+/// Those of the reference without a genesis document: 21 days, a hundred validators, no least
+/// commission.
 pub fn default_params() -> Params {
     Params {
         unbonding_time: prost_types::Duration { seconds: 1_814_400, nanos: 0 },

@@ -7,7 +7,7 @@ use types::{
     wire::cosmos::{
         base::v1beta1::Coin as WireCoin,
         staking::v1beta1::{
-            BondStatus, CommissionRates, Description, DvPair, DvvTriplet, MsgBeginRedelegate,
+            BondStatus, Description, DvPair, DvvTriplet, MsgBeginRedelegate,
             MsgBeginRedelegateResponse, MsgCancelUnbondingDelegation, MsgCreateValidator,
             MsgDelegate, MsgEditValidator, MsgUndelegate, MsgUndelegateResponse, MsgUpdateParams,
             Params, Redelegation, RedelegationEntry, UnbondingDelegation, UnbondingDelegationEntry,
@@ -17,7 +17,7 @@ use types::{
 
 use super::{
     Error, ValidatorCreated,
-    calls::{self, Source, bond_denom, delegate, move_to_pool, params, shares_to_unbond, unbond},
+    calls::{Source, bond_denom, delegate, move_to_pool, params, shares_to_unbond, unbond},
     set::AT_ONCE,
     state::{
         self, BY_CONSENSUS, Commission, PARAMS, REDELEGATION_QUEUE, REDELEGATIONS_TO,
@@ -116,9 +116,6 @@ pub(super) fn create_validator(cx: &mut Ctx, message: MsgCreateValidator) -> Res
     let amount = positive(&value, "invalid delegation amount")?;
     if description == Description::default() {
         return Err(refuse("empty description"));
-    }
-    if rates == CommissionRates::default() {
-        return Err(refuse("empty commission"));
     }
     let commission = Commission::from_rates(&rates, cx.time())?;
     check_commission(&commission)?;
@@ -472,7 +469,7 @@ pub(super) fn cancel_unbonding(cx: &mut Ctx, message: MsgCancelUnbondingDelegati
         return Err(Error::Jailed.into());
     }
     let mut record = state::unbonding_of(cx, &delegator, &operator)?.ok_or_else(|| {
-        calls::not_found(format!(
+        Fault::not_found(format!(
             "unbonding delegation with delegator {delegator_address} not found for validator {validator_address}"
         ))
     })?;

@@ -388,6 +388,24 @@ fn an_export_brings_everything_back() {
 }
 
 #[test]
+fn a_commission_of_nothing_is_a_commission() {
+    let mut chain = chain_with(|_| {});
+    let zero = || Dec::ZERO.to_wire();
+    chain
+        .run(&MsgCreateValidator {
+            description: Description { moniker: "free".to_owned(), ..Description::default() },
+            commission: CommissionRates { rate: zero(), max_rate: zero(), max_change_rate: zero() },
+            min_self_delegation: "1".to_owned(),
+            validator_address: operator(1).to_string(),
+            pubkey: Some(key_of(1)),
+            value: coin(UNIT),
+            ..MsgCreateValidator::default()
+        })
+        .unwrap();
+    assert!(validator(&chain, 1).commission_rate().is_zero());
+}
+
+#[test]
 fn delegations_come_in_pages() {
     let mut chain = staked();
     delegate(&mut chain, 4, 2, UNIT).unwrap();
