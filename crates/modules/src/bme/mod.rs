@@ -22,6 +22,8 @@ use ledger::{Ctx, Invariant, Module, Result, Routes, View, errors};
 use types::{Address, wire::haggle::bme::v1::GenesisState};
 
 pub use status::is_halted;
+#[cfg(test)]
+pub(crate) use status::set_halted;
 
 pub struct Bme;
 

@@ -27,6 +27,13 @@ pub fn is_halted(view: &View) -> Result<bool> {
     Ok(get(view)?.status >= i32::from(MintStatus::HaltCr))
 }
 
+/// Halts minting or lets it go on, for tests of those who ask.
+#[cfg(test)]
+pub(crate) fn set_halted(cx: &mut Ctx, halted: bool) -> Result {
+    let status = if halted { MintStatus::HaltCr } else { MintStatus::Healthy };
+    STATUS.set(cx, &Status { status: status.into(), ..Status::default() })
+}
+
 /// Value of the vault over what was minted, at this price of AKT. Without any ACT: the value.
 pub(super) fn ratio_at(view: &View, price: Dec) -> Result<Dec> {
     let rate = price.quo(oracle::price(view, ACT)?).map_err(number)?;
