@@ -94,6 +94,17 @@ pub fn last_price(view: &View, denom: &str) -> Result<Option<Dec>> {
     found.map(|it| Dec::from_wire_or_zero(&it.twap).map_err(number)).transpose()
 }
 
+/// A healthy price, for tests of those who ask.
+#[cfg(test)]
+pub(crate) fn set_price(cx: &mut ledger::Ctx, denom: &str, price: Dec) -> Result {
+    use types::wire::akash::oracle::v2::{AggregatedPrice, PriceHealth};
+    let id = state::pair(unit_of(denom), USD);
+    let health = PriceHealth { is_healthy: true, ..PriceHealth::default() };
+    state::HEALTH.set(cx, &id, &health)?;
+    let aggregate = AggregatedPrice { twap: price.to_wire(), ..AggregatedPrice::default() };
+    state::AGGREGATES.set(cx, &id, &aggregate)
+}
+
 fn healthy_prices_exist(view: &View) -> Result {
     for row in state::HEALTH.iter(view) {
         let (id, health) = row?;
