@@ -550,3 +550,62 @@ fn parameters_of_every_module_answer_to_governance_alone() {
         assert_eq!(world.chain.export()[*module]["params"], genesis[*module]["params"], "{url}");
     }
 }
+
+#[test]
+fn a_charge_may_go_to_the_community_pool() {
+    let mut net = Network::new();
+    let mut changed = params::get(net.world.chain.view()).unwrap();
+    changed.proposal_cancel_dest = auth::module_address("distribution").to_string();
+    net.world.run(&MsgUpdateParams { authority: gov(), params: changed }).unwrap();
+    let pool = |net: &Network| {
+        let pool = crate::distribution::community_pool(net.world.chain.view()).unwrap();
+        pool.amount_of("uakt")
+    };
+    let before = pool(&net);
+    let proposal_id = net.submit(10 * AKT, vec![]).unwrap();
+    let proposer = who(FRIEND).to_string();
+    net.world.run(&MsgCancelProposal { proposal_id, proposer }).unwrap();
+    assert_eq!(pool(&net), before.add(types::Dec::from_int(5 * AKT)).unwrap());
+}
+
+#[test]
+fn whoever_votes_each_bonded_coin_counts_once() {
+    const VOTERS: [u8; 5] = [P1, P2, P3, TENANT, FRIEND];
+    let mut net = Network::new();
+    // A small generator of numbers: the same ones in every run.
+    let mut state = 7u64;
+    let mut below = |limit: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) % limit
+    };
+    for round in 0..8 {
+        let stake = i64::try_from(below(9_999_999) + 1).unwrap();
+        let delegator_address = who(VOTERS[usize::try_from(below(5)).unwrap()]).to_string();
+        let operator = ValAddress::from(&who([P1, P2, P3][usize::try_from(below(3)).unwrap()]));
+        let amount = Coin::new("uakt", stake).into();
+        let validator_address = operator.to_string();
+        net.world.run(&MsgDelegate { delegator_address, validator_address, amount }).unwrap();
+        net.world.blocks(1);
+
+        let id = net.submit(10 * AKT, vec![]).unwrap();
+        let options = [YES, VoteOption::Abstain, NO, VETO];
+        let mut option = || options[usize::try_from(below(4)).unwrap()];
+        for name in [P1, P2, P3] {
+            net.vote(name, id, option()).unwrap();
+        }
+        for name in VOTERS.iter().filter(|it| (round >> (*it % 3)) & 1 == 1) {
+            net.vote(*name, id, option()).unwrap();
+        }
+        let path = "/cosmos.gov.v1.Query/TallyResult";
+        let reply: Result<QueryTallyResultResponse> =
+            net.world.chain.query(path, &QueryTallyResultRequest { proposal_id: id });
+        let tally = reply.unwrap().tally.unwrap();
+        let counts =
+            [tally.yes_count, tally.abstain_count, tally.no_count, tally.no_with_veto_count];
+        let sum: i64 = counts.iter().map(|it| it.parse::<i64>().unwrap()).sum();
+        let bonded = crate::staking::total_bonded(net.world.chain.view()).unwrap();
+        let lost = bonded.to_i64().unwrap() - sum;
+        // Each of the four counts is rounded down.
+        assert!((0..4).contains(&lost), "{counts:?} of {bonded}");
+    }
+}
