@@ -477,3 +477,78 @@ fn planted_violations_are_caught() {
         state::UNBONDING_QUEUE.set(&mut chain.cx, &key, &item).unwrap();
     });
 }
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn name(&mut self, count: u64) -> u8 {
+        u8::try_from(self.below(count) + 1).unwrap()
+    }
+}
+
+/// One message or slash of a random session; refusals are part of it. Returns whether it was taken.
+fn step(chain: &mut Chain<Market>, dice: &mut Dice) -> bool {
+    let (a, b, c) = (dice.name(9), dice.name(4), dice.name(4));
+    let amount = i64::try_from(dice.below(20_000_000)).unwrap() + 1;
+    let outcome = match dice.below(8) {
+        0 => create(chain, b, amount),
+        1 | 2 => delegate(chain, a, b, amount),
+        3 => undelegate(chain, a, b, amount / 4 + 1),
+        4 => redelegate(chain, a, b, c, amount / 4 + 1),
+        5 => {
+            let records = state::UNBONDINGS.values(chain.view());
+            let record = records.map(Result::unwrap).find(|it| !it.entries.is_empty());
+            let Some(record) = record else { return false };
+            chain.run(&MsgCancelUnbondingDelegation {
+                creation_height: record.entries[0].creation_height,
+                amount: coin(amount / 8 + 1),
+                delegator_address: record.delegator_address,
+                validator_address: record.validator_address,
+            })
+        }
+        6 => {
+            let Ok(Some(found)) = super::validator(chain.view(), &operator(b)) else {
+                return false;
+            };
+            if found.is_unbonded() {
+                return false;
+            }
+            let height = chain.view().height() - i64::try_from(dice.below(4)).unwrap();
+            let power = found.potential_power().unwrap();
+            slash(chain, b, height, power, dice.below(30));
+            return true;
+        }
+        _ => {
+            let Ok(Some(found)) = super::validator(chain.view(), &operator(b)) else {
+                return false;
+            };
+            let address = found.consensus_address().unwrap();
+            let change = if found.jailed { super::unjail_validator } else { super::jail_validator };
+            change(&mut chain.cx, &address).map(|()| Vec::new())
+        }
+    };
+    outcome.is_ok()
+}
+
+#[test]
+fn no_session_of_delegations_and_slashes_breaks_an_invariant() {
+    for seed in 0..4 {
+        let mut dice = Dice(seed);
+        let mut chain = staked();
+        let mut taken = 0;
+        for _ in 0..150 {
+            for _ in 0..dice.below(4) {
+                taken += usize::from(step(&mut chain, &mut dice));
+            }
+            chain.next_block(i64::try_from(dice.below(12)).unwrap() + 1);
+        }
+        assert!(taken > 50, "only {taken} steps were taken with seed {seed}");
+    }
+}
