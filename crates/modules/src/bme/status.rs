@@ -81,7 +81,7 @@ pub(super) fn pause(params: &Params, bps: u32) -> i64 {
 fn refresh(cx: &mut Ctx) -> Result<(Status, bool)> {
     let params = params::get(cx)?;
     let old = get(cx)?;
-    let mut new = old.clone();
+    let mut new = old;
     let ratio = match oracle::price(cx, AKT) {
         Ok(price) if !price.is_zero() => ratio_at(cx, price).map_err(|_| MintStatus::HaltCr),
         _ => Err(MintStatus::HaltOracle),
