@@ -8,34 +8,35 @@ use node::{
     vectors,
 };
 
-/// How much of a scenario is held against the recording.
-#[derive(Default)]
-struct Scope {
-    /// Up to this height; all heights when none.
-    until: Option<i64>,
-}
-
 fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../conformance").join(name)
 }
 
-fn check(name: &str, scope: Scope) {
-    let options = Options { until: scope.until, keep: 20, invariants: true, ..Options::default() };
+/// Replays a scenario, up to a height or whole.
+fn check(name: &str, until: impl Into<Option<i64>>) {
+    let until = until.into();
+    let options = Options { until, keep: 20, invariants: true, ..Options::default() };
     let report = replay(&folder(name), &options, &mut |_, _| {}).unwrap();
     eprintln!("{}", report.text());
     assert!(report.is_clean(), "{}", report.text());
-    let expected = scope.until.unwrap_or(1);
+    let expected = until.unwrap_or(1);
     assert!(report.height >= expected, "only {} blocks were executed", report.height);
 }
 
 /// A test per scenario: its name, how much of it, and why not all.
 macro_rules! scenarios {
+    (@until) => {
+        None
+    };
+    (@until $until:literal) => {
+        $until
+    };
     ($($test:ident: $name:literal $(, until $until:literal because $why:literal)?;)*) => {
         $(
             $(#[doc = $why])?
             #[test]
             fn $test() {
-                check($name, Scope { $(until: Some($until),)? ..Scope::default() });
+                check($name, scenarios!(@until $($until)?));
             }
         )*
     };

@@ -74,8 +74,10 @@ impl Asker {
                 height,
                 place,
                 "",
-                format!("{}/{} {}", own.0, own.1, ours.log),
-                format!("{}/{} {}", recorded.0, recorded.1, text(query, "log")),
+                (
+                    format!("{}/{} {}", own.0, own.1, ours.log),
+                    format!("{}/{} {}", recorded.0, recorded.1, text(query, "log")),
+                ),
             ),
         }
     }
@@ -104,7 +106,14 @@ impl Asker {
                 Err(it) => format!("{} {}", it.grpc_code, it.message),
             };
             let recorded = format!("{} {recorded}", code.unwrap_or_default());
-            report.differ_in(&short(&messages), Kind::Simulate, height, place, "", ours, recorded);
+            report.differ_in(
+                &short(&messages),
+                Kind::Simulate,
+                height,
+                place,
+                "",
+                (ours, recorded),
+            );
         }
     }
 
@@ -128,7 +137,7 @@ impl Asker {
         let reply = match self.runtime.block_on(self.offline.rest(&question)) {
             Ok(reply) => reply,
             Err(error) => {
-                report.differ_in(&subject, Kind::Rest, height, path, "", error, "an answer");
+                report.differ_in(&subject, Kind::Rest, height, path, "", (error, "an answer"));
                 return;
             }
         };
@@ -138,18 +147,18 @@ impl Asker {
         if i64::from(reply.status) != recorded_status {
             let ours = format!("{} {body}", reply.status);
             let recorded = format!("{recorded_status} {recorded}");
-            report.differ_in(&subject, Kind::Rest, height, path, "status", ours, recorded);
+            report.differ_in(&subject, Kind::Rest, height, path, "status", (ours, recorded));
         } else if recorded_status == 200 {
             let (body, recorded) = (in_order(&subject, body), in_order(&subject, recorded));
             if let Some((what, ours, recorded)) = difference(&subject, &body, &recorded, "") {
-                report.differ_in(&subject, Kind::Rest, height, path, what, ours, recorded);
+                report.differ_in(&subject, Kind::Rest, height, path, what, (ours, recorded));
             }
         } else if body.get("code") != recorded.get("code") {
             let (ours, recorded) = (body.to_string(), recorded.to_string());
-            report.differ_in(&subject, Kind::Rest, height, path, "code", ours, recorded);
+            report.differ_in(&subject, Kind::Rest, height, path, "code", (ours, recorded));
         } else if body.get("message") != recorded.get("message") {
             let (ours, recorded) = (text(&body, "message"), text(&recorded, "message"));
-            report.differ_in(&subject, Kind::Wording, height, path, "message", ours, recorded);
+            report.differ_in(&subject, Kind::Wording, height, path, "message", (ours, recorded));
         }
     }
 
@@ -172,22 +181,22 @@ impl Asker {
                 if code != Some(u64::from(ours.grpc_code)) {
                     let ours = format!("{} {}", ours.grpc_code, ours.message);
                     let recorded = error.to_string();
-                    report.differ_in(&subject, Kind::Grpc, height, place, "", ours, recorded);
+                    report.differ_in(&subject, Kind::Grpc, height, place, "", (ours, recorded));
                 } else if ours.message != text(error, "message") {
                     let recorded = text(error, "message");
                     let ours = ours.message;
-                    report.differ_in(&subject, Kind::Wording, height, place, "", ours, recorded);
+                    report.differ_in(&subject, Kind::Wording, height, place, "", (ours, recorded));
                 }
             }
             (Err(ours), None) => {
                 let ours = format!("{} {}", ours.grpc_code, ours.message);
                 let recorded = self.decoded(method, &base64(text(query, "response"))).to_string();
-                report.differ_in(&subject, Kind::Grpc, height, place, "", ours, recorded);
+                report.differ_in(&subject, Kind::Grpc, height, place, "", (ours, recorded));
             }
             (Ok(ours), Some(error)) => {
                 let ours = self.decoded(method, &ours.value).to_string();
                 let recorded = error.to_string();
-                report.differ_in(&subject, Kind::Grpc, height, place, "", ours, recorded);
+                report.differ_in(&subject, Kind::Grpc, height, place, "", (ours, recorded));
             }
             (Ok(ours), None) => {
                 let ours = self.decoded(method, &ours.value);
@@ -195,7 +204,7 @@ impl Asker {
                 self.remember_page(&ours, &recorded);
                 let (ours, recorded) = (in_order(&subject, ours), in_order(&subject, recorded));
                 if let Some((what, ours, recorded)) = difference(&subject, &ours, &recorded, "") {
-                    report.differ_in(&subject, Kind::Grpc, height, place, what, ours, recorded);
+                    report.differ_in(&subject, Kind::Grpc, height, place, what, (ours, recorded));
                 }
             }
         }
@@ -217,7 +226,7 @@ impl Asker {
         let reply = match self.runtime.block_on(self.offline.comet(&question)) {
             Ok(reply) => serde_json::from_slice::<Value>(&reply.body).unwrap_or_default(),
             Err(error) => {
-                report.differ_in(method, Kind::Rpc, height, place, "", error, "an answer");
+                report.differ_in(method, Kind::Rpc, height, place, "", (error, "an answer"));
                 return;
             }
         };
@@ -226,7 +235,7 @@ impl Asker {
             let recorded = query.get(member).cloned().unwrap_or_default();
             if let Some((what, ours, recorded)) = difference(&subject, &ours, &recorded, "") {
                 let what = format!("{member}.{what}");
-                report.differ_in(method, Kind::Rpc, height, place, what, ours, recorded);
+                report.differ_in(method, Kind::Rpc, height, place, what, (ours, recorded));
                 return;
             }
         }

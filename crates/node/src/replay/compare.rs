@@ -104,7 +104,14 @@ fn tx(
     match verdict {
         Verdict::Same if own.1 != 0 && ours.log != recorded.log => {
             let (ours, recorded) = (ours.log.as_str(), recorded.log.as_str());
-            report.differ_in(&subject, Kind::Wording, height, place.clone(), "log", ours, recorded);
+            report.differ_in(
+                &subject,
+                Kind::Wording,
+                height,
+                place.clone(),
+                "log",
+                (ours, recorded),
+            );
         }
         Verdict::Same => {}
         Verdict::Known(rule) => report.known(rule),
@@ -117,8 +124,16 @@ fn tx(
                 height,
                 place,
                 "",
-                format!("{}/{} {}", own.0, own.1, ours.log),
-                format!("{}/{} {}{}", theirs.0, theirs.1, recorded.log, right.unwrap_or_default()),
+                (
+                    format!("{}/{} {}", own.0, own.1, ours.log),
+                    format!(
+                        "{}/{} {}{}",
+                        theirs.0,
+                        theirs.1,
+                        recorded.log,
+                        right.unwrap_or_default()
+                    ),
+                ),
             );
             return;
         }
@@ -138,13 +153,13 @@ fn tx(
             }
             _ => {
                 let (ours, theirs) = (data_text(&ours.data), data_text(&theirs_data));
-                report.differ_in(&subject, Kind::Data, height, place.clone(), "", ours, theirs);
+                report.differ_in(&subject, Kind::Data, height, place.clone(), "", (ours, theirs));
             }
         }
     }
     report.compared(Kind::Events);
     if let Some((what, ours, theirs)) = events_differ(&ours.events, &recorded.events) {
-        report.differ_in(&subject, Kind::Events, height, place.clone(), what, ours, theirs);
+        report.differ_in(&subject, Kind::Events, height, place.clone(), what, (ours, theirs));
     }
     if recorded.gas_used <= recorded.gas_wanted {
         report.compared(Kind::Gas);
@@ -153,7 +168,7 @@ fn tx(
         if ours.gas_used > ours.gas_wanted {
             let used = format!("used {} of {}", ours.gas_used, ours.gas_wanted);
             let theirs = format!("used {} of {}", recorded.gas_used, recorded.gas_wanted);
-            report.differ_in(&subject, Kind::Gas, height, place, "", used, theirs);
+            report.differ_in(&subject, Kind::Gas, height, place, "", (used, theirs));
         }
     }
 }

@@ -166,7 +166,7 @@ impl Report {
         *self.known.entry(rule).or_default() += 1;
     }
 
-    /// Notes a difference. `subject` groups them in the summary.
+    /// Notes a difference. `subject` groups them in the summary; the last two are ours and the recorded.
     pub(super) fn differ_in(
         &mut self,
         subject: &str,
@@ -174,8 +174,7 @@ impl Report {
         height: i64,
         place: impl Into<String>,
         what: impl Into<String>,
-        ours: impl Into<String>,
-        recorded: impl Into<String>,
+        (ours, recorded): (impl Into<String>, impl Into<String>),
     ) {
         let is_asked = self.only.contains(&kind) || self.only.is_empty() && kind != Kind::Wording;
         if !is_asked {
@@ -210,7 +209,7 @@ impl Report {
         ours: impl Into<String>,
         recorded: impl Into<String>,
     ) {
-        self.differ_in("", kind, height, place, what, ours, recorded);
+        self.differ_in("", kind, height, place, what, (ours, recorded));
     }
 
     pub(super) fn halted(&mut self, height: i64, cause: &str) {
