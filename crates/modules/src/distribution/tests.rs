@@ -438,6 +438,27 @@ fn a_history_comes_back_from_its_export() {
 }
 
 #[test]
+fn a_chain_with_stake_and_rewards_comes_back_from_its_export() {
+    let mut world = World::new();
+    world.delegate(2, 7_000_000).unwrap();
+    world.next_block();
+    world.give(12_345).unwrap();
+    world.slash(7);
+    world.undelegate(2, 1_000_000).unwrap();
+    world.next_block();
+    let exported = world.chain.export();
+    let again = Chain::<Market>::new(exported.clone());
+    again.assert_invariants();
+    let second = again.export();
+    for name in ["distribution", "staking", "slashing", "bank", "mint"] {
+        assert_eq!(second[name], exported[name], "{name}");
+    }
+    let view = again.view();
+    let owed = state::outstanding(view, &operator()).unwrap();
+    assert_eq!(owed, state::outstanding(world.chain.view(), &operator()).unwrap());
+}
+
+#[test]
 fn planted_violations_are_seen() {
     let mut world = World::new();
     world.give(1_000).unwrap();
