@@ -8,10 +8,11 @@ use std::{path::PathBuf, process::ExitCode};
 use node::replay::{Kind, Options, replay};
 
 const USAGE: &str = "\
-usage: replay [--all [N]] [--until H] [--no-queries] [--only KIND,…] [--invariants] [--json] DIR…
+usage: replay [--all [N]] [--until H] [--no-queries] [--only KIND,…] [--leave-out TEXT,…] [--invariants] [--json] DIR…
   --all N        list the first N differences (default 1; without a number 50)
   --until H      stop after height H
   --no-queries   leave out queries, check_tx and simulate
+  --leave-out TEXTS  leave out queries whose path or method has one of these in it
   --only KINDS   count only these: result data events gas block-events validator-updates params
                  check-tx simulate rest grpc rpc wording invariant halt";
 
@@ -46,6 +47,10 @@ fn run() -> Result<bool, String> {
             }
             "--no-queries" => options.queries = false,
             "--invariants" => options.invariants = true,
+            "--leave-out" => {
+                let texts = args.next().unwrap_or_default();
+                options.leave_out.extend(texts.split(',').map(str::to_owned));
+            }
             "--json" => json = true,
             "--only" => {
                 for kind in args.next().unwrap_or_default().split(',') {

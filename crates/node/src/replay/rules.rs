@@ -99,6 +99,24 @@ pub(super) fn only_swap_status(ours: &Value, recorded: &Value) -> bool {
     }
 }
 
+/// Puts what the reference lists in a random order into one order: the subspaces of parameters and
+/// their keys.
+pub(super) fn settle_order(subject: &str, answer: &mut Value) {
+    if !matches!(
+        subject,
+        "/cosmos/params/v1beta1/subspaces" | "cosmos.params.v1beta1.Query/Subspaces"
+    ) {
+        return;
+    }
+    let Some(list) = answer.get_mut("subspaces").and_then(Value::as_array_mut) else { return };
+    for subspace in list.iter_mut() {
+        if let Some(keys) = subspace.get_mut("keys").and_then(Value::as_array_mut) {
+            keys.sort_by_key(Value::to_string);
+        }
+    }
+    list.sort_by_key(Value::to_string);
+}
+
 /// Whether a member of an answer need not match: hashes and what is derived from them, gas, the
 /// node's own facts. `subject` is the path of a REST query, the method of the others.
 pub(super) fn is_free(subject: &str, name: &str) -> bool {

@@ -37,6 +37,9 @@ pub struct ReplayArgs {
     /// wording (of refusals, which need not match)
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub only: Vec<Kind>,
+    /// Leave out queries whose path or method has one of these in it
+    #[arg(long, value_name = "TEXTS", value_delimiter = ',')]
+    pub leave_out: Vec<String>,
     /// Check the invariants of all modules after each block
     #[arg(long)]
     pub invariants: bool,
@@ -60,6 +63,7 @@ pub(super) fn replay(printer: &Printer, args: &ReplayArgs) -> Result {
         queries: !args.no_queries,
         keep: args.all,
         only: args.only.clone(),
+        leave_out: args.leave_out.clone(),
         invariants: args.invariants,
     };
     let mut reports = Vec::new();
