@@ -70,7 +70,12 @@ const TABLE: [(u8, &str, &str, &str); 33] = [
         "tests/accidents.rs",
         "d13_numbers_that_begin_alike_are_different_accounts",
     ),
-    (14, "funds are zero when AKT paid the whole debt", "src/escrow/fallback.rs", ""),
+    (
+        14,
+        "funds are zero when AKT paid the whole debt",
+        "src/escrow/tests.rs",
+        "example_21_8_a_shortage_is_paid_in_akt_while_minting_is_halted",
+    ),
     (
         15,
         "a debt takes its own denomination only",
@@ -116,9 +121,24 @@ const TABLE: [(u8, &str, &str, &str); 33] = [
         "tests/accidents.rs",
         "d24_closed_bids_are_imported",
     ),
-    (25, "swaps under way are exported", "src/bme/genesis.rs", ""),
-    (26, "outages of the oracle count as no attempts", "src/bme/swap.rs", ""),
-    (27, "prices of the future are refused", "src/oracle/msgs.rs", ""),
+    (
+        25,
+        "swaps under way are exported",
+        "src/bme/tests.rs",
+        "d25_an_exported_ledger_comes_back_whole",
+    ),
+    (
+        26,
+        "outages of the oracle count as no attempts",
+        "src/bme/tests.rs",
+        "d26_an_outage_of_the_oracle_is_nobodys_attempt",
+    ),
+    (
+        27,
+        "prices of the future are refused, lost sources are noticed",
+        "src/oracle/tests.rs",
+        "d27_a_pair_that_lost_all_its_sources_is_not_healthy_any_more",
+    ),
     (
         28,
         "an auditor's records list that auditor alone",

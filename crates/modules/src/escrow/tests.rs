@@ -281,6 +281,54 @@ fn example_21_7_a_deposit_needs_sources_that_reach() {
     assert_eq!((fault.codespace(), fault.code()), ("market", 28), "nobody granted anything");
 }
 
+/// 1000uact and 500uakt at 30 per block, AKT at 1.25, withdrawn after so many blocks.
+fn short_with_akt(halted: bool, akt: u64) -> World {
+    let mut world = World::new();
+    crate::oracle::set_price(&mut world.chain.cx, "uakt", "1.25".parse().unwrap()).unwrap();
+    world.open(1, 1000);
+    world.top_up(1, FRIEND, akt, "uakt").unwrap();
+    world.pay(1, 1, PROVIDER, "30").unwrap();
+    world.chain.skip_blocks(50, 6);
+    crate::bme::set_halted(&mut world.chain.cx, halted).unwrap();
+    world.withdraw(1, 1, PROVIDER).unwrap();
+    world
+}
+
+#[test]
+fn example_21_8_a_shortage_is_paid_in_akt_while_minting_is_halted() {
+    let mut world = short_with_akt(true, 500);
+    // Funds are zero, not the debt that was covered: what comes next is charged again (D-14).
+    world.check_account(1, State::Open, 0, 1000);
+    world.check_payment((1, 1, PROVIDER), State::Open, 1000, 0);
+    assert_eq!(world.account(1).funds[1].amount, Dec::from(100i64));
+    assert_eq!(world.account(1).transferred[1].amount, Dec::from(400i64));
+    assert_eq!(world.balance(PROVIDER, "uakt"), 400);
+    world.top_up(1, FRIEND, 300, "uact").unwrap();
+    world.chain.skip_blocks(10, 6);
+    world.withdraw(1, 1, PROVIDER).unwrap();
+    world.check_account(1, State::Open, 0, 1300);
+    world.close(1).unwrap();
+    world.check_payment((1, 1, PROVIDER), State::Closed, 1300, 0);
+    assert_eq!((world.vault("uact"), world.vault("uakt")), (0, 0));
+}
+
+#[test]
+fn example_21_8_akt_that_does_not_reach_leaves_a_smaller_debt() {
+    let world = short_with_akt(true, 300);
+    world.check_payment((1, 1, PROVIDER), State::Overdrawn, 1000, 125);
+    assert_eq!(world.account(1).state, State::Overdrawn);
+    assert!(world.account(1).funds[1].amount.is_zero());
+    assert_eq!(world.balance(PROVIDER, "uakt"), 300);
+}
+
+#[test]
+fn example_21_8_akt_goes_back_while_minting_is_healthy() {
+    let world = short_with_akt(false, 500);
+    world.check_payment((1, 1, PROVIDER), State::Overdrawn, 1000, 500);
+    assert_eq!(world.balance(FRIEND, "uakt"), RICH);
+    assert_eq!(world.balance(PROVIDER, "uakt"), 0);
+}
+
 #[test]
 fn two_settlements_in_one_block_still_close_what_is_asked() {
     let mut world = World::new();

@@ -1,10 +1,16 @@
 //! The rules of chain.md 6, 7 and 21 once more: whole numbers, plain maps, no code of the module.
 //! What the module answers and what it holds must be what this says, to the last unit.
+//!
+//! Wallets hold whole units; what is left, earned and owed is counted in [`ATTO`].
 
 use std::collections::BTreeMap;
 
-/// A rate is counted in these parts of a unit.
+/// The parts of a unit.
 pub(super) const ATTO: u128 = 1_000_000_000_000_000_000;
+
+/// The two denominations, by their place.
+const ACT: usize = 0;
+const AKT: usize = 1;
 
 /// Codespace and code of a refusal.
 pub(super) type Refusal = (&'static str, u32);
@@ -77,6 +83,12 @@ pub(super) enum From {
 pub(super) struct Book {
     pub(super) height: u64,
     pub(super) second: u64,
+    /// While minting is halted: what AKT is worth, in quarters.
+    pub(super) halted_at: Option<u128>,
+    /// How often AKT paid all of a shortage.
+    pub(super) covered: u32,
+    /// What is in the vault and in nobody's books.
+    pub(super) dust: [u128; 2],
     pub(super) wallets: BTreeMap<(u8, usize), u128>,
     /// By granter and grantee.
     pub(super) grants: BTreeMap<(u8, u8), Grant>,
@@ -97,7 +109,7 @@ impl Book {
 
     /// What is in the vault, per denomination.
     pub(super) fn vault(&self) -> [u128; 2] {
-        let mut held = [0; 2];
+        let mut held = self.dust;
         for acc in self.accs.values() {
             for pot in &acc.pots {
                 held[pot.denom] += pot.left;
@@ -106,7 +118,10 @@ impl Book {
                 held[acc.denoms[0]] += pay.earned;
             }
         }
-        held
+        held.map(|it| {
+            assert_eq!(it % ATTO, 0, "coins are whole");
+            it / ATTO
+        })
     }
 
     /// Runs `f`; a refusal changes nothing.
@@ -140,7 +155,7 @@ impl Book {
                     if held > 0 {
                         let left = held.min(missing);
                         missing -= left;
-                        pots.push(Pot { owner: signer, granted: false, denom, left });
+                        pots.push(Pot { owner: signer, granted: false, denom, left: left * ATTO });
                     }
                 }
                 From::Grants => {
@@ -154,7 +169,12 @@ impl Book {
                         if left > 0 {
                             grant.limits[denom] -= left;
                             missing -= left;
-                            pots.push(Pot { owner: *granter, granted: true, denom, left });
+                            pots.push(Pot {
+                                owner: *granter,
+                                granted: true,
+                                denom,
+                                left: left * ATTO,
+                            });
                         }
                     }
                 }
@@ -169,7 +189,7 @@ impl Book {
     fn put(&mut self, key: &str, pots: Vec<Pot>) -> Result<(), Refusal> {
         for pot in &pots {
             let wallet = self.wallets.entry((pot.owner, pot.denom)).or_default();
-            *wallet = wallet.checked_sub(pot.left).ok_or(NOT_ENOUGH)?;
+            *wallet = wallet.checked_sub(pot.left / ATTO).ok_or(NOT_ENOUGH)?;
         }
         let acc = self.accs.get_mut(key).unwrap();
         for pot in &pots {
@@ -311,7 +331,12 @@ impl Book {
         let blocks = self.height - acc.settled_at;
         acc.settled_at = self.height;
         self.serve(key, blocks);
-        let short = self.accs[key].pays.values().any(|it| it.debt > 0);
+        let owes = |book: &Self| book.accs[key].pays.values().any(|it| it.debt > 0);
+        if owes(self) {
+            self.cover(key);
+            self.covered += u32::from(!owes(self));
+        }
+        let short = owes(self);
         if short {
             self.end(key, Phase::Overdrawn);
         }
@@ -323,7 +348,7 @@ impl Book {
         let acc = self.accs.get_mut(key).unwrap();
         let denom = acc.denoms.first().copied().unwrap_or_default();
         for pay in acc.pays.values_mut().filter(|it| it.phase != Phase::Closed) {
-            pay.debt += pay.atto_per_block * u128::from(blocks) / ATTO;
+            pay.debt += pay.atto_per_block * u128::from(blocks) / ATTO * ATTO;
             for pot in acc.pots.iter_mut().filter(|it| it.denom == denom) {
                 let part = pay.debt.min(pot.left);
                 pot.left -= part;
@@ -331,6 +356,26 @@ impl Book {
                 pay.earned += part;
                 acc.flows.entry((pot.owner, denom)).or_default()[2] += part;
             }
+        }
+    }
+
+    /// Pays debts in AKT while minting is halted (chain.md 6.6): at once, in whole units.
+    fn cover(&mut self, key: &str) {
+        let acc = self.accs.get_mut(key).unwrap();
+        let Some(quarters) = self.halted_at.filter(|_| acc.denoms[0] == ACT) else { return };
+        for pay in acc.pays.values_mut().filter(|it| it.debt > 0) {
+            let need = pay.debt * 4 / quarters;
+            assert_eq!(need * quarters, pay.debt * 4, "the prices here divide without a rest");
+            let mut paid = 0;
+            for pot in acc.pots.iter_mut().filter(|it| it.denom == AKT) {
+                let part = pot.left.min(need - paid);
+                pot.left -= part;
+                paid += part;
+                acc.flows.entry((pot.owner, AKT)).or_default()[2] += part;
+            }
+            *self.wallets.entry((pay.to, AKT)).or_default() += paid / ATTO;
+            self.dust[AKT] += paid % ATTO;
+            pay.debt -= paid * quarters / 4;
         }
     }
 
@@ -353,11 +398,12 @@ impl Book {
             self.pay_out(key, &lease);
         }
         for pot in pots {
-            *self.wallets.entry((pot.owner, pot.denom)).or_default() += pot.left;
+            *self.wallets.entry((pot.owner, pot.denom)).or_default() += pot.left / ATTO;
+            self.dust[pot.denom] += pot.left % ATTO;
             let second = self.second;
             let grant = self.grants.get_mut(&(pot.owner, tenant)).filter(|it| it.ends > second);
             if let Some(grant) = grant.filter(|_| pot.granted) {
-                grant.limits[pot.denom] += pot.left;
+                grant.limits[pot.denom] += pot.left / ATTO;
             }
         }
     }
@@ -366,7 +412,8 @@ impl Book {
         let acc = self.accs.get_mut(key).unwrap();
         let denom = acc.denoms[0];
         let pay = acc.pays.get_mut(lease).unwrap();
-        let earned = std::mem::take(&mut pay.earned);
+        let earned = pay.earned / ATTO;
+        pay.earned %= ATTO;
         pay.paid += earned;
         *self.wallets.entry((pay.to, denom)).or_default() += earned;
     }
