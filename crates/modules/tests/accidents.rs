@@ -83,7 +83,12 @@ const TABLE: [(u8, &str, &str, &str); 33] = [
         "d15_a_debt_takes_its_own_denomination",
     ),
     (16, "refusals keep codespace and code", "tests/accidents.rs", "d16_refusals_keep_their_codes"),
-    (17, "units, groups and counts have limits", "tests/accidents.rs", "d17_groups_have_limits"),
+    (
+        17,
+        "sizes have limits; those that the reference declares and never applies are not applied either",
+        "tests/accidents.rs",
+        "d17_sizes_have_limits",
+    ),
     (
         18,
         "a tenant's close is the owner's, whatever reason it names",
@@ -311,7 +316,7 @@ fn d16_refusals_keep_their_codes() {
 }
 
 #[test]
-fn d17_groups_have_limits() {
+fn d17_sizes_have_limits() {
     let mut world = World::new();
     for command in [
         "alice create 1 100uact count=0",
