@@ -123,14 +123,14 @@ mod tests {
             }],
         };
         assert_eq!(
-            crate::json::print(&response).unwrap(),
-            concat!(
+            crate::json::print(&response).as_deref(),
+            Ok(concat!(
                 r#"{"redelegation":{"delegator_address":"akash1x","entries":null},"#,
                 r#""entries":[{"redelegation_entry":{"creation_height":19,"#,
                 r#""completion_time":"2026-12-12T14:41:55.5Z","initial_balance":"2345678","#,
                 r#""shares_dst":"2345678.000000000000000000","unbonding_id":3},"#,
                 r#""balance":"2345678"}]}"#,
-            )
+            ))
         );
     }
 }
