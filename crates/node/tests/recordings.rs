@@ -113,6 +113,15 @@ fn a_difference_is_found_and_told_with_its_place() {
 }
 
 #[test]
+fn a_replay_may_be_asked_for_within_a_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = Options { until: Some(5), ..Options::default() };
+    let report = runtime
+        .block_on(async { replay(&folder("market-happy"), &options, &mut |_, _| {}).unwrap() });
+    assert!(report.is_clean(), "{}", report.text());
+}
+
+#[test]
 fn a_folder_without_a_recording_is_refused_by_name() {
     let empty = tempfile::tempdir().unwrap();
     let error = replay(empty.path(), &Options::default(), &mut |_, _| {}).err().unwrap();

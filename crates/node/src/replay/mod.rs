@@ -62,7 +62,18 @@ impl Default for Options {
 pub fn replay(
     folder: &Path,
     options: &Options,
-    progress: &mut dyn FnMut(i64, i64),
+    progress: &mut (dyn FnMut(i64, i64) + Send),
+) -> Result<Report, RecordingError> {
+    // On a thread of its own, because a runtime answers the queries and the caller may stand in
+    // another one.
+    let outcome = std::thread::scope(|it| it.spawn(|| run(folder, options, progress)).join());
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn run(
+    folder: &Path,
+    options: &Options,
+    progress: &mut (dyn FnMut(i64, i64) + Send),
 ) -> Result<Report, RecordingError> {
     let mut recording = Recording::open(folder)?;
     let mut report = Report::new(recording.name.clone(), options);
