@@ -49,5 +49,6 @@ pub mod staking;
 mod testing;
 pub mod upgrade;
 pub mod vesting;
+pub mod wasm;
 
 pub use runtime::Market;

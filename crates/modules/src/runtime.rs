@@ -4,7 +4,7 @@
 use crate::{
     ante, audit, auth, authz, awasm, bank, bme, cert, consensus, denoms, deployment, distribution,
     epochs, escrow, evidence, feegrant, genutil, gov, market, mint, oracle, params, provider,
-    receipts, slashing, staking, upgrade, vesting,
+    receipts, slashing, staking, upgrade, vesting, wasm,
 };
 
 ledger::runtime! {
@@ -13,7 +13,7 @@ ledger::runtime! {
     modules: auth::Auth, bank::Bank, consensus::Consensus, authz::Authz,
         feegrant::Feegrant, vesting::Vesting, staking::Staking,
         distribution::Distribution, mint::Mint, params::Params, upgrade::Upgrade, gov::Gov,
-        slashing::Slashing, evidence::Evidence, genutil::Genutil, epochs::Epochs, oracle::Oracle, bme::Bme, awasm::Awasm, escrow::Escrow, provider::Provider,
+        slashing::Slashing, evidence::Evidence, genutil::Genutil, epochs::Epochs, oracle::Oracle, bme::Bme, awasm::Awasm, wasm::Wasm, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
     pre_block: "upgrade", "auth";
