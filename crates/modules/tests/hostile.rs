@@ -4,7 +4,7 @@
 //! of what works. `cargo xtask fuzz` looks for more.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-#[allow(dead_code, reason = "others keep the rest")]
+#[expect(dead_code, reason = "others keep the rest")]
 mod promises;
 
 use std::{fs, path::PathBuf};

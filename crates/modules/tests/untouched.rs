@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[path = "promises/mod.rs"]
-#[allow(dead_code, reason = "others keep the rest")]
+#[expect(dead_code, reason = "others keep the rest")]
 mod promises;
 
 use prost_types::Any;

@@ -265,13 +265,13 @@ impl World {
     }
 
     /// The genesis that would bring this world back.
-    #[allow(dead_code, reason = "scenarios do not ask")]
+    #[expect(dead_code, reason = "scenarios do not ask")]
     pub(crate) fn export(&self) -> Value {
         self.chain.export()
     }
 
     /// What an auditor signed, one line per provider.
-    #[allow(dead_code, reason = "scenarios do not ask")]
+    #[expect(dead_code, reason = "scenarios do not ask")]
     pub(crate) fn audited_by(&self, auditor: &str) -> Vec<String> {
         let request = QueryAuditorAttributesRequest {
             auditor: text_of(auditor).unwrap(),
