@@ -251,6 +251,12 @@ impl Ctx {
         Ok(())
     }
 
+    /// Puts an index entry in another's place; the caller has charged for it.
+    pub(crate) fn replace(&mut self, store: &'static str, old: &[u8], new: &[u8]) {
+        self.view.state.write(store, old, None);
+        self.view.state.write(store, new, Some(Vec::new()));
+    }
+
     /// Runs `f` and drops its writes and events if it fails. Gas stays consumed.
     pub fn attempt<T>(&mut self, f: impl FnOnce(&mut Ctx) -> Result<T>) -> Result<T> {
         let mark = self.mark();

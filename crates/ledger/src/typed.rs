@@ -264,6 +264,11 @@ impl<I: Key, K: Key, V> Index<I, K, V> {
 pub trait Follows<K, V>: Sync {
     fn added(&self, cx: &mut Ctx, key: &K, value: &V) -> Result;
     fn removed(&self, cx: &mut Ctx, key: &K, value: &V) -> Result;
+    /// Charges what `removed` costs.
+    fn charge_removed(&self, cx: &mut Ctx) -> Result;
+    /// `added`, over a row whose `removed` is charged but not done: moves the entry if the row has
+    /// another one now.
+    fn moved(&self, cx: &mut Ctx, key: &K, old: &V, new: &V) -> Result;
     fn has(&self, view: &View, key: &K, value: &V) -> Result<bool>;
     fn count(&self, view: &View) -> Result<usize>;
 }
@@ -274,6 +279,18 @@ impl<I: Key, K: Key + Clone, V> Follows<K, V> for Index<I, K, V> {
     }
     fn removed(&self, cx: &mut Ctx, key: &K, value: &V) -> Result {
         self.entries.del(cx, &((self.of)(key, value), key.clone()))
+    }
+    fn charge_removed(&self, cx: &mut Ctx) -> Result {
+        cx.charge_delete()
+    }
+    fn moved(&self, cx: &mut Ctx, key: &K, old: &V, new: &V) -> Result {
+        let old = self.entries.key(&((self.of)(key, old), key.clone()));
+        let new = self.entries.key(&((self.of)(key, new), key.clone()));
+        cx.charge_write(new.len())?;
+        if old != new {
+            cx.replace(self.entries.store, &old, &new);
+        }
+        Ok(())
     }
     fn has(&self, view: &View, key: &K, value: &V) -> Result<bool> {
         self.entries.has(view, &((self.of)(key, value), key.clone()))
@@ -311,12 +328,16 @@ impl<K: Key + Clone, V, C: Codec<V>> Indexed<K, V, C> {
         self.rows.has(view, key)
     }
 
-    /// Writes the row and moves its index entries where their keys changed.
+    /// Writes the row and moves its index entries where their keys changed. Charges for all of
+    /// them: the reference deletes and writes each.
     pub fn set(&self, cx: &mut Ctx, key: &K, value: &V) -> Result {
-        if let Some(old) = self.rows.get(cx, key)? {
-            self.indexes.iter().try_for_each(|it| it.removed(cx, key, &old))?;
+        match self.rows.get(cx, key)? {
+            Some(old) => {
+                self.indexes.iter().try_for_each(|it| it.charge_removed(cx))?;
+                self.indexes.iter().try_for_each(|it| it.moved(cx, key, &old, value))?;
+            }
+            None => self.indexes.iter().try_for_each(|it| it.added(cx, key, value))?,
         }
-        self.indexes.iter().try_for_each(|it| it.added(cx, key, value))?;
         self.rows.set(cx, key, value)
     }
 

@@ -131,6 +131,12 @@ impl<I: Key, K: Key + Clone, V> Follows<K, V> for OwnIndex<I, K, V> {
     fn removed(&self, cx: &mut Ctx, key: &K, value: &V) -> Result {
         cx.without_gas(|cx| self.0.removed(cx, key, value))
     }
+    fn charge_removed(&self, _: &mut Ctx) -> Result {
+        Ok(())
+    }
+    fn moved(&self, cx: &mut Ctx, key: &K, old: &V, new: &V) -> Result {
+        cx.without_gas(|cx| self.0.moved(cx, key, old, new))
+    }
     fn has(&self, view: &View, key: &K, value: &V) -> Result<bool> {
         self.0.has(view, key, value)
     }
