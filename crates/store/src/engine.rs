@@ -5,12 +5,12 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
 
-use crate::{Error, Hash, Range, Result, StoreChanges, Version, recent::Recent, snapshot::Pair};
+use crate::{Error, Hash, Range, Result, StoreChanges, Version, snapshot::Pair};
 
 /// What one commit writes, all or nothing.
 pub(crate) struct Write<'a> {
@@ -60,8 +60,6 @@ pub(crate) struct Disk {
     stores: Arc<[Keyspace]>,
     undo: Keyspace,
     meta: Keyspace,
-    /// Of the latest snapshot. Locked while a commit is written, so that it is of that height.
-    recent: Mutex<Arc<Recent>>,
 }
 
 impl Disk {
@@ -74,21 +72,14 @@ impl Disk {
             .collect::<fjall::Result<Vec<_>>>()?
             .into();
         let (undo, meta) = (open("undo")?, open("meta")?);
-        let recent = Mutex::new(Arc::new(Recent::new(names.len())));
-        Ok(Self { database, stores, undo, meta, recent })
-    }
-
-    fn recent(&self) -> MutexGuard<'_, Arc<Recent>> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self { database, stores, undo, meta })
     }
 }
 
 impl Engine for Disk {
     fn snapshot(&self) -> Arc<dyn Reader> {
-        let recent = self.recent();
         Arc::new(DiskReader {
             snapshot: self.database.snapshot(),
-            recent: recent.clone(),
             stores: self.stores.clone(),
             undo: self.undo.clone(),
             meta: self.meta.clone(),
@@ -112,14 +103,7 @@ impl Engine for Disk {
             batch.remove(&self.undo, height.to_be_bytes());
         }
         batch.insert(&self.meta, VERSION, version_record(write.version));
-        let mut recent = self.recent();
-        batch.commit()?;
-        let next = recent.take();
-        for (index, changes) in write.changes {
-            next.apply(*index, changes);
-        }
-        *recent = Arc::new(next);
-        Ok(())
+        Ok(batch.commit()?)
     }
 
     fn flush(&self) -> Result<()> {
@@ -129,7 +113,6 @@ impl Engine for Disk {
 
 struct DiskReader {
     snapshot: fjall::Snapshot,
-    recent: Arc<Recent>,
     stores: Arc<[Keyspace]>,
     undo: Keyspace,
     meta: Keyspace,
@@ -138,12 +121,7 @@ struct DiskReader {
 impl Reader for DiskReader {
     fn get(&self, store: usize, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let Some(keyspace) = self.stores.get(store) else { return Ok(None) };
-        if let Some(known) = self.recent.get(store, key) {
-            return Ok(known);
-        }
-        let value = self.snapshot.get(keyspace, key)?;
-        self.recent.learn(store, key, value.as_deref());
-        Ok(value.map(|it| it.to_vec()))
+        Ok(self.snapshot.get(keyspace, key)?.map(|value| value.to_vec()))
     }
 
     fn range(&self, store: usize, range: Range, backwards: bool) -> Pairs<'_> {
@@ -184,7 +162,7 @@ impl Memory {
         Self(Mutex::new(Contents { stores, ..Contents::default() }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Contents> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

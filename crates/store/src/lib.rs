@@ -7,8 +7,6 @@
 //!   over (store name, tree root). Proofs are ICS-23: `[smt, tendermint]`.
 //! - A commit writes changes, height, root and the undo record of the height in one atomic batch.
 //!   Undo records give historical reads over a window of heights.
-//! - Values read or written lately stay in memory in front of the disk, up to 128 MiB, and follow
-//!   each commit; every snapshot still reads its own height.
 //! - At start the trees are rebuilt from the flat state and must give the stored root.
 //!
 //! Called by `ledger` (reads, commits) and `node` (open, close). Calls `types`. Owns every key on
@@ -19,7 +17,6 @@ mod error;
 mod hash;
 mod history;
 mod proof;
-mod recent;
 mod snapshot;
 mod tree;
 
