@@ -516,6 +516,7 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("/cosmos.mint.v1beta1.MsgUpdateParams", "mint"),
     ("/cosmos.slashing.v1beta1.MsgUpdateParams", "slashing"),
     ("/cosmos.staking.v1beta1.MsgUpdateParams", "staking"),
+    ("/cosmwasm.wasm.v1.MsgUpdateParams", "wasm"),
     ("/haggle.deployment.v1.MsgUpdateParams", "denoms"),
     ("/haggle.market.v1.MsgUpdateParams", "receipts"),
 ];
@@ -543,9 +544,13 @@ fn parameters_of_every_module_answer_to_governance_alone() {
         };
         let fault = message(who(P1).to_string()).unwrap_err();
         // Accounts name nobody's code there, as in the reference.
-        let code = if *module == "auth" { "undefined" } else { "gov" };
+        let (code, words) = match *module {
+            "auth" => ("undefined", "expected gov account"),
+            "wasm" => ("wasm", "invalid authority"),
+            _ => ("gov", "expected gov account"),
+        };
         assert_eq!(fault.codespace(), code, "{url}: {fault}");
-        assert!(fault.to_string().contains("expected gov account"), "{url}: {fault}");
+        assert!(fault.to_string().contains(words), "{url}: {fault}");
         message(gov()).unwrap_or_else(|fault| panic!("{url}: {fault}"));
         assert_eq!(world.chain.export()[*module]["params"], genesis[*module]["params"], "{url}");
     }
