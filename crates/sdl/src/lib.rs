@@ -14,8 +14,8 @@
 mod ast;
 mod build;
 mod check;
-mod cst;
 pub mod compose;
+mod cst;
 mod decode;
 pub mod diagnostics;
 pub mod diff;
@@ -209,10 +209,7 @@ fn compile_into(
     if has_errors && !file.misspelt.is_empty() {
         check::repair(sink, repaired(&tree), &file.misspelt);
     }
-    lint::run(
-        &lint::Cx { source, tree: &tree, file: &file, pairs: &pairs, options },
-        sink,
-    );
+    lint::run(&lint::Cx { source, tree: &tree, file: &file, pairs: &pairs, options }, sink);
     if has_errors {
         return None;
     }

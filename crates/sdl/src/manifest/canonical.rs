@@ -33,7 +33,8 @@ pub fn value(document: &Value) -> Vec<u8> {
 #[must_use]
 pub fn document_version(bytes: &[u8]) -> Option<[u8; 32]> {
     let bytes = super::read::readable(bytes);
-    let document = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>().next()?.ok()?;
+    let document =
+        serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>().next()?.ok()?;
     Some(Sha256::digest(value(&document)).into())
 }
 
