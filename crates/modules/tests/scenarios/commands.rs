@@ -1,4 +1,5 @@
 //! What the commands of scenarios do, and how their outcome reads.
+#![allow(dead_code, reason = "scenarios do not ask, accidents do")]
 
 use std::collections::BTreeMap;
 
@@ -265,13 +266,11 @@ impl World {
     }
 
     /// The genesis that would bring this world back.
-    #[expect(dead_code, reason = "scenarios do not ask")]
     pub(crate) fn export(&self) -> Value {
         self.chain.export()
     }
 
     /// What an auditor signed, one line per provider.
-    #[expect(dead_code, reason = "scenarios do not ask")]
     pub(crate) fn audited_by(&self, auditor: &str) -> Vec<String> {
         let request = QueryAuditorAttributesRequest {
             auditor: text_of(auditor).unwrap(),
