@@ -6,36 +6,7 @@
 
 use sdl::{Compiled, Diagnostics, Rule, compile};
 
-const BASE: &str = r#"version: "2.0"
-services:
-  web:
-    image: nginx:1.27
-    expose:
-      - port: 80
-        to:
-          - global: true
-profiles:
-  compute:
-    web:
-      resources:
-        cpu:
-          units: 1
-        memory:
-          size: 1Gi
-        storage:
-          size: 1Gi
-  placement:
-    dc:
-      pricing:
-        web:
-          denom: uakt
-          amount: 100
-deployment:
-  web:
-    dc:
-      profile: web
-      count: 1
-"#;
+const BASE: &str = include_str!("base/tagged.yaml");
 
 const IMAGE: &str = "    image: nginx:1.27\n";
 const PORT: &str = "      - port: 80\n";

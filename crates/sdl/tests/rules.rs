@@ -4,36 +4,7 @@
 
 use sdl::{Diagnostics, Rule, Severity, compile};
 
-const BASE: &str = r#"version: "2.0"
-services:
-  web:
-    image: nginx
-    expose:
-      - port: 80
-        to:
-          - global: true
-profiles:
-  compute:
-    web:
-      resources:
-        cpu:
-          units: 1
-        memory:
-          size: 1Gi
-        storage:
-          size: 1Gi
-  placement:
-    dc:
-      pricing:
-        web:
-          denom: uakt
-          amount: 100
-deployment:
-  web:
-    dc:
-      profile: web
-      count: 1
-"#;
+const BASE: &str = include_str!("base/plain.yaml");
 
 /// The base file with places changed: pairs of what stands there and what shall.
 fn changed(changes: &[(&str, &str)]) -> String {

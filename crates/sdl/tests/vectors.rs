@@ -4,36 +4,7 @@
 
 use sdl::compile;
 
-const BASE: &str = r#"version: "2.0"
-services:
-  web:
-    image: nginx
-    expose:
-      - port: 80
-        to:
-          - global: true
-profiles:
-  compute:
-    web:
-      resources:
-        cpu:
-          units: 1
-        memory:
-          size: 1Gi
-        storage:
-          size: 1Gi
-  placement:
-    dc:
-      pricing:
-        web:
-          denom: uakt
-          amount: 100
-deployment:
-  web:
-    dc:
-      profile: web
-      count: 1
-"#;
+const BASE: &str = include_str!("base/plain.yaml");
 
 const BASE_HASH: &str = "6e86239a77ec64c9037e426deb6d3e688fe20886e2a4797b315cc3a303786eef";
 
