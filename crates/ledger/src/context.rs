@@ -39,6 +39,8 @@ pub struct Block {
     pub last_commit: CommitInfo,
     pub misbehavior: Vec<Misbehavior>,
     pub consensus_params: ConsensusParams,
+    /// The operator has told this node to leave out the upgrade of this height.
+    pub skips_upgrade: bool,
 }
 
 /// Reads state and header. It cannot write, so neither can a query.

@@ -48,6 +48,7 @@ pub mod staking;
 #[cfg(test)]
 mod testing;
 pub mod upgrade;
+pub mod upgrades;
 pub mod vesting;
 pub mod wasm;
 

@@ -181,6 +181,7 @@ impl<R: Runtime> App<R> {
             last_commit: request.decided_last_commit.clone(),
             misbehavior: request.misbehavior.clone(),
             consensus_params: last.consensus_params,
+            skips_upgrade: self.skips_upgrade(request.height),
         }));
         cx
     }

@@ -77,6 +77,8 @@ pub struct App<R> {
     config: Config,
     router: Arc<Router>,
     txs: Cache,
+    /// Heights whose upgrade the operator leaves out.
+    skipped_upgrades: Vec<i64>,
     /// State after the latest commit, plus what checked transactions did to it.
     check: Mutex<Ctx>,
     /// The changes of genesis, until the first block is committed on top of them.
@@ -119,12 +121,31 @@ impl<R: Runtime> App<R> {
                 config,
                 router,
                 txs: Cache::default(),
+                skipped_upgrades: Vec::new(),
                 check,
                 genesis: Mutex::default(),
                 pending: Mutex::default(),
                 runtime: PhantomData,
             }
         })
+    }
+
+    /// Leaves out the upgrades planned for these heights. All validators must agree on that, or they
+    /// fork.
+    #[must_use]
+    pub fn skipping_upgrades(mut self, heights: Vec<i64>) -> Self {
+        self.skipped_upgrades = heights;
+        self
+    }
+
+    /// Whether the operator leaves out an upgrade of this height.
+    pub fn skips_upgrade(&self, height: i64) -> bool {
+        self.skipped_upgrades.contains(&height)
+    }
+
+    /// Reads the latest committed state, without a limit of gas.
+    pub fn read<T>(&self, read: impl FnOnce(&crate::View) -> T) -> Result<T, Halt> {
+        guard(|| read(&committed(Arc::new(self.store.latest()), self.router.clone())))
     }
 
     /// Where the app is, so that consensus replays what it misses.

@@ -68,6 +68,15 @@ fn update(cx: &mut Ctx, msg: MsgUpdateParams) -> Result {
     PARAMS.set(cx, &msg.params)
 }
 
+/// Changes the parameters in an upgrade of the network.
+#[cfg(feature = "upgrade-rehearsal")]
+pub(crate) fn change_params(cx: &mut Ctx, change: impl FnOnce(&mut Params)) -> Result {
+    let mut changed = params(cx)?;
+    change(&mut changed);
+    check(&changed)?;
+    PARAMS.set(cx, &changed)
+}
+
 errors! { Receipts;
     1 Disabled "declines are not taken on this chain" => FailedPrecondition,
     2 Declined "the provider has declined this order already" => AlreadyExists,

@@ -1,10 +1,17 @@
 //! Which version of the state machine this is, and when the next one takes over (cosmos.md 4.14).
 //!
-//! Called by: nobody. Calls: auth. Owns: store `upgrade`. A plan stops this binary at its height:
-//! it has no handler for any plan, the next binary has.
+//! Called by: node, which asks [`course`] before it takes part in a height. Calls: auth, and
+//! `upgrades`, the list of what this build can carry out. Owns: store `upgrade`.
+//!
+//! A plan ends the rules of its time at its height. A build that does not know the plan stops
+//! before that block; one that knows it changes the state in that block and goes on; one that knows
+//! it stops before any earlier block, since its rules are not in force yet.
 
+mod course;
 #[cfg(test)]
 mod tests;
+
+pub use course::{Course, Stop, course};
 
 use ledger::{Ctx, Fault, Item, Map, Module, Plain, Result, Routes, Sdk, Unit, View, halt};
 use prost_types::Timestamp;
@@ -16,7 +23,10 @@ use types::wire::cosmos::upgrade::v1beta1::{
     QueryUpgradedConsensusStateResponse,
 };
 
-use crate::auth;
+use crate::{
+    auth,
+    upgrades::{self, Handler},
+};
 
 pub struct Upgrade;
 
@@ -41,15 +51,34 @@ impl Module for Upgrade {
         Ok(())
     }
 
-    /// Stops before the block of a plan: it is the next binary's.
+    /// Carries out the plan of this height, or stops the node before a block that is not for this
+    /// build.
     fn pre_block(cx: &mut Ctx) -> Result {
-        let Some(plan) = PLAN.get(cx)? else { return Ok(()) };
-        if cx.height() >= plan.height {
-            let Plan { name, height, info, .. } = plan;
-            halt(format!("UPGRADE \"{name}\" NEEDED at height: {height}: {info}"));
-        }
-        Ok(())
+        let height = cx.height();
+        follow(cx, course::of(cx, height, cx.block().skips_upgrade, upgrades::ALL)?)
     }
+}
+
+fn follow(cx: &mut Ctx, course: Course) -> Result {
+    match course {
+        Course::On => Ok(()),
+        Course::Skip(_) => PLAN.del(cx),
+        Course::Apply(plan, handler) => apply(cx, &plan, &handler),
+        Course::Stop(stop) => halt(stop.to_string()),
+    }
+}
+
+/// Changes the state, and notes what is in force from this block on.
+fn apply(cx: &mut Ctx, plan: &Plan, handler: &Handler) -> Result {
+    (handler.migrate)(cx)?;
+    for (chapter, version) in handler.versions {
+        VERSIONS.set(cx, &(*chapter).to_owned(), version)?;
+    }
+    let applied = APPLIED.get(cx)?.unwrap_or_default();
+    APPLIED.set(cx, &applied.saturating_add(1))?;
+    let height = u64::try_from(cx.height()).map_err(|error| Fault::plain(error.to_string()))?;
+    DONE.set(cx, &(height, plan.name.clone()), &())?;
+    PLAN.del(cx)
 }
 
 // State.
@@ -57,6 +86,9 @@ const PLAN: Item<Plan> = Item::new(Upgrade::NAME, &[0x00]);
 /// Height and name of the plans that were carried out.
 const DONE: Map<(u64, String), (), Unit> = Map::new(Upgrade::NAME, &[0x01]);
 const VERSIONS: Map<String, u64, Plain> = Map::new(Upgrade::NAME, &[0x02]);
+
+/// How many upgrades this chain has behind it (the reference's protocol version).
+const APPLIED: Item<u64, Plain> = Item::new(Upgrade::NAME, &[0x03]);
 
 /// The chapters of the reference, by name, with the versions of their state.
 const VERSIONS_AT_GENESIS: &[(&str, u64)] = &[
