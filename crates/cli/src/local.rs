@@ -1,6 +1,6 @@
 //! Local networks: funded test accounts and the genesis that knows them.
 //!
-//! Called by `up` and `node init`. The phrases lie in plain text in the home folder, because their
+//! Called by `up`, `node init` and `node testnet`. The phrases lie in plain text in the home folder, because their
 //! coins are worth nothing: that is said wherever they are shown.
 
 use std::{
@@ -60,6 +60,17 @@ pub fn accounts(home: &Path) -> Result<Vec<TestAccount>> {
     })
 }
 
+/// A validator of a new local network.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// The home of its command line; the node is below it.
+    pub home: PathBuf,
+    /// Its test accounts; the first is the validator's operator.
+    pub accounts: Vec<String>,
+    /// Settings of its node.
+    pub config: node::Config,
+}
+
 /// A new local network in the home of `cx`: accounts, keyring, genesis with this node as validator.
 ///
 /// May be repeated after a crash: what is there already is used.
@@ -69,41 +80,59 @@ pub fn create(
     chain_id: &str,
     config: node::Config,
 ) -> Result<Vec<TestAccount>> {
-    let home = &cx.config.home;
-    if node::home::genesis_file(&node_home(home)).exists() {
-        return Err(node::Error::HasGenesis(node_home(home)).into());
-    }
-    let accounts = match accounts_file(home).exists() {
-        true => accounts(home)?,
-        false => {
-            let made: Vec<TestAccount> =
-                names.iter().map(|name| account(name)).collect::<Result<_>>()?;
-            let text = serde_json::to_vec_pretty(&made).map_err(failed)?;
-            fs::create_dir_all(home).map_err(|error| {
-                Failure::new(format!("could not create {}", home.display())).caused_by(error)
-            })?;
-            client::keyring::write_atomically(&accounts_file(home), &text)?;
-            made
+    let seat = Seat { home: cx.config.home.clone(), accounts: names.to_vec(), config };
+    Ok(create_all(cx, chain_id, vec![seat])?.into_iter().flatten().collect())
+}
+
+/// A new local network of several validators, each with a home of its own; gives the test accounts
+/// of each. May be repeated after a crash, as [`create`].
+pub fn create_all(cx: &Context, chain_id: &str, seats: Vec<Seat>) -> Result<Vec<Vec<TestAccount>>> {
+    for seat in &seats {
+        let path = node_home(&seat.home);
+        if node::home::genesis_file(&path).exists() {
+            return Err(node::Error::HasGenesis(path).into());
         }
-    };
-    let keyring = cx.keyring()?;
-    keep(cx, &keyring, &accounts)?;
-    let funded: Vec<(types::Address, types::Coins)> = accounts
-        .iter()
-        .map(|it| Ok((it.address.parse().map_err(failed)?, funds()?)))
-        .collect::<Result<_>>()?;
-    let Some(operator) = funded.first().map(|(address, _)| address.clone()) else {
-        return Err(Failure::input("a local network needs a test account"));
-    };
-    let network = node::NewNetwork {
+    }
+    let mut accounts = Vec::new();
+    let mut funded = Vec::new();
+    let mut members = Vec::new();
+    for seat in seats {
+        let made = test_accounts(&seat.home, &seat.accounts)?;
+        let mut theirs = cx.clone();
+        theirs.config.home.clone_from(&seat.home);
+        keep(&theirs, &theirs.keyring()?, &made)?;
+        let addresses: Vec<types::Address> =
+            made.iter().map(|it| it.address.parse().map_err(failed)).collect::<Result<_>>()?;
+        let Some(operator) = addresses.first().cloned() else {
+            return Err(Failure::input("a local network needs a test account"));
+        };
+        for address in addresses {
+            funded.push((address, funds()?));
+        }
+        members.push(node::Member { home: node_home(&seat.home), operator, config: seat.config });
+        accounts.push(made);
+    }
+    node::init(node::NewNetwork {
         chain_id: chain_id.to_owned(),
         genesis_time_s: now_s(),
         app_state: node::modules::genesis::local(&funded),
-        operator,
-        config,
-    };
-    node::init(&node_home(home), network)?;
+        members,
+    })?;
     Ok(accounts)
+}
+
+/// The test accounts of a home; new ones if it has none.
+fn test_accounts(home: &Path, names: &[String]) -> Result<Vec<TestAccount>> {
+    if accounts_file(home).exists() {
+        return accounts(home);
+    }
+    let made: Vec<TestAccount> = names.iter().map(|name| account(name)).collect::<Result<_>>()?;
+    let text = serde_json::to_vec_pretty(&made).map_err(failed)?;
+    fs::create_dir_all(home).map_err(|error| {
+        Failure::new(format!("could not create {}", home.display())).caused_by(error)
+    })?;
+    client::keyring::write_atomically(&accounts_file(home), &text)?;
+    Ok(made)
 }
 
 /// Puts the accounts into the keyring. A keyring made here gets its password from the environment,

@@ -121,7 +121,7 @@ pub fn local(accounts: &[(Address, Coins)]) -> Value {
     })
 }
 
-/// The validator that a new network begins with.
+/// A validator that a new network begins with.
 #[derive(Clone, Debug)]
 pub struct FirstValidator<'a> {
     /// Whose stake it is, and who may claim what it earns.
@@ -131,88 +131,101 @@ pub struct FirstValidator<'a> {
     pub moniker: &'a str,
     /// Consensus power: as many whole `uakt` coins are staked, beside what the operator holds.
     pub power: u32,
-    /// Seconds since 1970.
-    pub genesis_time_s: i64,
 }
 
-/// Puts a bonded validator into the `app_state` that [`local`] wrote. Its stake is new: the supply
-/// grows by it.
-pub fn bond(state: &mut Value, validator: &FirstValidator<'_>) {
-    let FirstValidator { operator, public_key, moniker, power, genesis_time_s } = validator;
-    let tokens = i64::from(*power).saturating_mul(staking::POWER_REDUCTION).to_string();
-    let shares = format!("{tokens}.000000000000000000");
-    let account = operator.to_string();
-    let valoper = ValAddress::from(*operator).to_string();
-    let valcons = ConsAddress::from_ed25519(*public_key).to_string();
-    let time = Timestamp { seconds: *genesis_time_s, nanos: 0 };
+/// Puts bonded validators into the `app_state` that [`local`] wrote. Their stake is new: the supply
+/// grows by it. `genesis_time_s` is in seconds since 1970.
+pub fn bond(state: &mut Value, first: &[FirstValidator<'_>], genesis_time_s: i64) {
+    let time = Timestamp { seconds: genesis_time_s, nanos: 0 };
+    let mut validators = Vec::new();
+    let mut delegations = Vec::new();
+    let mut signing_infos = Vec::new();
+    let mut staked = 0_i64;
+    for validator in first {
+        let stake = i64::from(validator.power).saturating_mul(staking::POWER_REDUCTION);
+        staked = staked.saturating_add(stake);
+        validators.push(bonded(validator, stake, &time));
+        delegations.push(json!({
+            "delegator_address": validator.operator.to_string(),
+            "validator_address": ValAddress::from(validator.operator).to_string(),
+            "shares": shares(stake),
+        }));
+        signing_infos.push(signing_info(validator));
+    }
     let params = types::json::to_value(&staking::default_params()).unwrap_or_default();
     state["staking"] = json!({
         "params": params,
         "last_total_power": "0",
         "last_validator_powers": [],
-        "validators": [{
-            "operator_address": valoper,
-            "consensus_pubkey": {
-                "@type": "/cosmos.crypto.ed25519.PubKey",
-                "key": BASE64_STANDARD.encode(public_key),
-            },
-            "jailed": false,
-            "status": "BOND_STATUS_BONDED",
-            "tokens": tokens,
-            "delegator_shares": shares,
-            "description": {
-                "moniker": moniker,
-                "identity": "",
-                "website": "",
-                "security_contact": "",
-                "details": "",
-            },
-            "unbonding_height": "0",
-            "unbonding_time": "1970-01-01T00:00:00Z",
-            "commission": {
-                "commission_rates": {
-                    "rate": "0.100000000000000000",
-                    "max_rate": "0.200000000000000000",
-                    "max_change_rate": "0.010000000000000000",
-                },
-                "update_time": proto_text(&time),
-            },
-            "min_self_delegation": "1",
-            "unbonding_on_hold_ref_count": "0",
-            "unbonding_ids": [],
-        }],
-        "delegations": [{
-            "delegator_address": account,
-            "validator_address": valoper,
-            "shares": shares,
-        }],
+        "validators": validators,
+        "delegations": delegations,
         "unbonding_delegations": [],
         "redelegations": [],
         "exported": false,
     });
     let params = types::json::to_value(&slashing::default_params()).unwrap_or_default();
-    state["slashing"] = json!({
-        "params": params,
-        "signing_infos": [{
-            "address": valcons,
-            "validator_signing_info": {
-                "address": valcons,
-                "start_height": "0",
-                "index_offset": "0",
-                "jailed_until": "1970-01-01T00:00:00Z",
-                "tombstoned": false,
-                "missed_blocks_counter": "0",
-            },
-        }],
-        "missed_blocks": [],
-    });
+    state["slashing"] =
+        json!({ "params": params, "signing_infos": signing_infos, "missed_blocks": [] });
     let balances = state.pointer_mut("/bank/balances").and_then(Value::as_array_mut);
     if let Some(balances) = balances {
         balances.push(json!({
             "address": Address::of_module(staking::BONDED_POOL).to_string(),
-            "coins": [{ "denom": "uakt", "amount": tokens }],
+            "coins": [{ "denom": "uakt", "amount": staked.to_string() }],
         }));
     }
+}
+
+fn shares(stake: i64) -> String {
+    format!("{stake}.000000000000000000")
+}
+
+fn bonded(validator: &FirstValidator<'_>, stake: i64, time: &Timestamp) -> Value {
+    json!({
+        "operator_address": ValAddress::from(validator.operator).to_string(),
+        "consensus_pubkey": {
+            "@type": "/cosmos.crypto.ed25519.PubKey",
+            "key": BASE64_STANDARD.encode(validator.public_key),
+        },
+        "jailed": false,
+        "status": "BOND_STATUS_BONDED",
+        "tokens": stake.to_string(),
+        "delegator_shares": shares(stake),
+        "description": {
+            "moniker": validator.moniker,
+            "identity": "",
+            "website": "",
+            "security_contact": "",
+            "details": "",
+        },
+        "unbonding_height": "0",
+        "unbonding_time": "1970-01-01T00:00:00Z",
+        "commission": {
+            "commission_rates": {
+                "rate": "0.100000000000000000",
+                "max_rate": "0.200000000000000000",
+                "max_change_rate": "0.010000000000000000",
+            },
+            "update_time": proto_text(time),
+        },
+        "min_self_delegation": "1",
+        "unbonding_on_hold_ref_count": "0",
+        "unbonding_ids": [],
+    })
+}
+
+fn signing_info(validator: &FirstValidator<'_>) -> Value {
+    let address = ConsAddress::from_ed25519(validator.public_key).to_string();
+    json!({
+        "address": address,
+        "validator_signing_info": {
+            "address": address,
+            "start_height": "0",
+            "index_offset": "0",
+            "jailed_until": "1970-01-01T00:00:00Z",
+            "tombstoned": false,
+            "missed_blocks_counter": "0",
+        },
+    })
 }
 
 /// What one AKT is worth, in US dollars, until a source says otherwise.

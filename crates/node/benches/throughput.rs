@@ -19,7 +19,7 @@ use client::{
     keys::{PrivateKey, Signer},
     tx::Unsigned,
 };
-use node::{Config, NewNetwork};
+use node::{Config, Member, NewNetwork};
 use types::{
     Address, Coins,
     wire::cosmos::{bank::v1beta1::MsgSend, base::v1beta1::Coin},
@@ -57,10 +57,13 @@ async fn run(count: usize) {
         chain_id: CHAIN.to_owned(),
         genesis_time_s: i64::try_from(now).unwrap(),
         app_state: node::modules::genesis::local(&funded),
-        operator: funded[0].0.clone(),
-        config: config.clone(),
+        members: vec![Member {
+            home: home.path().to_owned(),
+            operator: funded[0].0.clone(),
+            config: config.clone(),
+        }],
     };
-    node::init(home.path(), network).unwrap();
+    node::init(network).unwrap();
     let node = node::start(home.path(), config).await.unwrap();
     node.first_block(Duration::from_secs(30)).await.unwrap();
 

@@ -1,6 +1,9 @@
-//! A new network: keys of its first validator, genesis document, settings.
+//! A new network: keys of its validators, genesis document, settings; and homes of nodes that join.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use consensus::{GenesisDoc, GenesisValidator, NodeKey, ValidatorKey};
 use modules::genesis::{FirstValidator, bond};
@@ -8,7 +11,7 @@ use prost_types::Timestamp;
 
 use crate::{Config, Error, home};
 
-/// Consensus power of the only validator, in whole staked coins.
+/// Consensus power of each first validator, in whole staked coins.
 const POWER: u32 = 10;
 
 /// What a new network begins with.
@@ -18,52 +21,96 @@ pub struct NewNetwork {
     pub chain_id: String,
     /// Seconds since 1970 of the first block.
     pub genesis_time_s: i64,
-    /// The ledger's part of the genesis; the validator's stake is added to it.
+    /// The ledger's part of the genesis; the validators' stakes are added to it.
     pub app_state: serde_json::Value,
-    /// Whose stake the validator begins with.
+    /// Its validators, with equal power.
+    pub members: Vec<Member>,
+}
+
+/// A validator of a new network.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The folder of its node.
+    pub home: PathBuf,
+    /// Whose stake it begins with.
     pub operator: types::Address,
-    /// The settings of this node.
+    /// The settings of its node.
     pub config: Config,
 }
 
-/// Makes a home for a network with this node as its only validator.
+/// Makes the homes of a network's validators, all with the same genesis document.
+///
+/// # Errors
+/// [`Error::HasGenesis`] if a home has a network already; nothing is written then.
+pub fn init(network: NewNetwork) -> Result<GenesisDoc, Error> {
+    for member in &network.members {
+        check_new(&member.home, &member.config)?;
+    }
+    let mut keys = Vec::new();
+    for member in &network.members {
+        keys.push(make_keys(&member.home)?.public_key());
+    }
+    let each = || network.members.iter().zip(&keys);
+    let first: Vec<FirstValidator<'_>> = each()
+        .map(|(member, key)| FirstValidator {
+            operator: &member.operator,
+            public_key: key,
+            moniker: &member.config.moniker,
+            power: POWER,
+        })
+        .collect();
+    let mut app_state = network.app_state;
+    bond(&mut app_state, &first, network.genesis_time_s);
+    let validators = each()
+        .map(|(member, key)| GenesisValidator {
+            pub_key: *key,
+            power: i64::from(POWER),
+            name: member.config.moniker.clone(),
+        })
+        .collect();
+    let time = Timestamp { seconds: network.genesis_time_s, nanos: 0 };
+    let app_state = app_state.to_string();
+    let document = GenesisDoc::new(network.chain_id, time, validators, &app_state)?;
+    for member in &network.members {
+        write(&member.home, &member.config, &document)?;
+    }
+    Ok(document)
+}
+
+/// Makes the home of a node that follows a network it did not begin. Its key has no power until
+/// somebody stakes on it.
 ///
 /// # Errors
 /// [`Error::HasGenesis`] if the home has a network already; nothing is written then.
-pub fn init(path: &Path, network: NewNetwork) -> Result<GenesisDoc, Error> {
-    network.config.check().map_err(Error::Config)?;
-    if home::genesis_file(path).exists() {
-        return Err(Error::HasGenesis(path.to_owned()));
+pub fn join(path: &Path, document: &GenesisDoc, config: &Config) -> Result<[u8; 32], Error> {
+    check_new(path, config)?;
+    let key = make_keys(path)?.public_key();
+    write(path, config, document)?;
+    Ok(key)
+}
+
+fn check_new(path: &Path, config: &Config) -> Result<(), Error> {
+    config.check().map_err(Error::Config)?;
+    match home::genesis_file(path).exists() {
+        true => Err(Error::HasGenesis(path.to_owned())),
+        false => Ok(()),
     }
+}
+
+fn make_keys(path: &Path) -> Result<ValidatorKey, Error> {
     let folder = path.join("config");
     fs::create_dir_all(&folder)
         .map_err(|source| Error::Io { doing: format!("create {}", folder.display()), source })?;
     let key = |error: consensus::KeyError| Error::Consensus(error.into());
-    let validator = ValidatorKey::load_or_create(&home::validator_key(path)).map_err(key)?;
     NodeKey::load_or_create(&home::node_key(path)).map_err(key)?;
-    let mut app_state = network.app_state;
-    let first = FirstValidator {
-        operator: &network.operator,
-        public_key: &validator.public_key(),
-        moniker: &network.config.moniker,
-        power: POWER,
-        genesis_time_s: network.genesis_time_s,
-    };
-    bond(&mut app_state, &first);
-    let validator = GenesisValidator {
-        pub_key: validator.public_key(),
-        power: i64::from(POWER),
-        name: network.config.moniker.clone(),
-    };
-    let time = Timestamp { seconds: network.genesis_time_s, nanos: 0 };
-    let app_state = app_state.to_string();
-    let document = GenesisDoc::new(network.chain_id, time, vec![validator], &app_state)?;
-    let settings =
-        toml::to_string(&network.config).map_err(|error| Error::Config(error.to_string()))?;
+    ValidatorKey::load_or_create(&home::validator_key(path)).map_err(key)
+}
+
+/// The genesis is written last: a home without one has no network yet.
+fn write(path: &Path, config: &Config, document: &GenesisDoc) -> Result<(), Error> {
+    let settings = toml::to_string(config).map_err(|error| Error::Config(error.to_string()))?;
     home::write_whole(&home::config_file(path), settings.as_bytes())?;
-    // The genesis is written last: a home without one has no network yet.
-    home::write_whole(&home::genesis_file(path), document.to_json_pretty()?.as_bytes())?;
-    Ok(document)
+    home::write_whole(&home::genesis_file(path), document.to_json_pretty()?.as_bytes())
 }
 
 /// Reads the genesis document of a home.

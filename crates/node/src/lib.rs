@@ -21,7 +21,7 @@ pub use config::{Config, Index as IndexKind};
 pub use consensus::LOG_FILTER;
 pub use consensus::{GenesisDoc, Health};
 pub use error::Error;
-pub use genesis::{NewNetwork, init, load as load_genesis};
+pub use genesis::{Member, NewNetwork, init, join, load as load_genesis};
 pub use home::Home;
 /// The list of modules that this node runs.
 pub use modules;

@@ -30,13 +30,13 @@ fn bonded_at(height: i64) -> Ctx {
     let mut state = genesis::local(&[(operator(), coins)]);
     genesis::bond(
         &mut state,
-        &genesis::FirstValidator {
+        &[genesis::FirstValidator {
             operator: &operator(),
             public_key: &[3; 32],
             moniker: "first",
             power: POWER,
-            genesis_time_s: 1_700_000_000,
-        },
+        }],
+        1_700_000_000,
     );
     let mut cx = testing::ctx_at(height, 1_700_000_000);
     for entry in <crate::Market as ledger::Runtime>::MODULES {

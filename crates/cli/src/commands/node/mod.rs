@@ -1,5 +1,6 @@
 //! `haggle node`: a chain node of one's own.
 
+mod network;
 mod replay;
 
 use std::net::SocketAddr;
@@ -19,6 +20,10 @@ use crate::{
 pub enum Command {
     /// Make a new local network with this node as its validator, and funded test accounts
     Init(InitArgs),
+    /// Make a new local network of several validators, a home folder for each
+    Testnet(network::TestnetArgs),
+    /// Make the home of a node that follows a network which others began
+    Join(network::JoinArgs),
     /// Run the node until Ctrl-C
     Start(StartArgs),
     /// Execute recorded blocks of the reference network and compare results, events and answers
@@ -109,6 +114,8 @@ pub fn local_config(settings: &Settings) -> node::Config {
 pub async fn run(cx: &Context, command: Command) -> Result {
     match command {
         Command::Init(args) => init(cx, &args),
+        Command::Testnet(args) => network::testnet(cx, &args),
+        Command::Join(args) => network::join(cx, &args).await,
         Command::Start(args) => start(cx, &args).await,
         Command::Replay(args) => replay::replay(&cx.printer, &args),
         Command::Vectors(args) => replay::check_vectors(&cx.printer, &args),
