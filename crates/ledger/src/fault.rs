@@ -121,6 +121,13 @@ impl Fault {
         Self::plain(self.to_string())
     }
 
+    /// Becomes the detail of another error, as in `fault.inside(|it| Error::Refused.wrap(it))`. What
+    /// ends the transaction from wherever it is, such as a lack of gas, stays what it is.
+    #[must_use]
+    pub fn inside(self, outer: impl FnOnce(Self) -> Self) -> Self {
+        if self.is_abrupt() { self } else { outer(self) }
+    }
+
     /// Gives a registered error the gRPC status that native gRPC clients see.
     #[must_use]
     pub fn with_status(mut self, status: Status) -> Self {

@@ -21,7 +21,7 @@ pub(super) fn deduct(cx: &mut Ctx, tx: &Tx, stage: Stage) -> Result {
     let coins = coins?;
     if !coins.is_empty() {
         bank::send_to_module(cx, &payer, auth::FEE_COLLECTOR, &coins)
-            .map_err(|fault| Sdk::InsufficientFunds.wrap(fault))?;
+            .map_err(|fault| fault.inside(|it| Sdk::InsufficientFunds.wrap(it)))?;
     } else if stage == Stage::Simulate {
         foresee(cx, &payer)?;
     }

@@ -233,6 +233,20 @@ fn the_least_gas_price_counts_in_the_mempool_only() {
 }
 
 #[test]
+fn too_little_gas_is_called_that_wherever_it_ends() {
+    for gas_limit in (500..60_000).step_by(500) {
+        let alice = Signer { gas_limit, ..signer(0) };
+        let result = node().check(alice.sign_one(&send(&alice, 7, 100)));
+        if result.code == 0 {
+            continue;
+        }
+        assert_eq!(code(&result), ("sdk", 11), "{gas_limit}: {}", result.log);
+        let said = format!("gasWanted: {gas_limit}, gasUsed: ");
+        assert!(result.log.contains(&said), "{}", result.log);
+    }
+}
+
+#[test]
 fn what_crosses_the_gas_of_a_block_fails_and_the_rest_is_not_run() {
     let mut node = node_with(Config::default(), 120_000);
     let txs = (0..4u64).map(|sequence| {
