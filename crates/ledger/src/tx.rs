@@ -15,6 +15,7 @@ use types::{
 use crate::{
     Claim, Fault, Result, Sdk,
     schema::is_msg,
+    sign::PublicKey,
     wire::{self, Unknown},
 };
 
@@ -66,6 +67,9 @@ impl Tx {
             if !is_msg(name) {
                 return Err(refuse(format!("unable to resolve type URL {}", message.type_url)));
             }
+        }
+        for key in auth_info.signer_infos.iter().filter_map(|it| it.public_key.as_ref()) {
+            PublicKey::from_any(key).map_err(refuse)?;
         }
         let options = body.extension_options.iter().chain(&body.non_critical_extension_options);
         if let Some(Any { type_url, .. }) = options.into_iter().next() {

@@ -3,12 +3,25 @@
 
 use std::str::from_utf8;
 
-use types::registry::{Custom, Kind, Message, MessageIndex, Repeat, Special, registry};
+use prost::Message as _;
+use prost_types::{Duration, Timestamp};
+use types::{
+    registry::{Custom, Field, Kind, Message, MessageIndex, Repeat, Special, registry},
+    timestamp,
+};
+
+use crate::schema;
 
 type Result<T = ()> = std::result::Result<T, String>;
 
 /// Nesting that no honest transaction reaches.
 const DEPTH_MAX: u8 = 64;
+
+/// How deep an `Any` may hold others, itself counted, as the reference unpacks them.
+const ANY_DEPTH_MAX: u8 = 10;
+
+/// How many an `Any` of a transaction may hold in all, itself counted.
+const ANY_COUNT_MAX: u8 = 100;
 
 /// One field: number, wire type, and its bytes (of a length-delimited one: without the length).
 pub(crate) struct Part<'a> {
@@ -123,57 +136,122 @@ pub(crate) enum Unknown {
     AllowNonCritical,
 }
 
-/// Refuses unknown fields at every level, inside `Any` values too, and malformed numbers. Returns
-/// whether non-critical unknown fields were let pass.
+/// Refuses unknown fields at every level, inside `Any` values too, malformed numbers and times, and
+/// an `Any` of a type that its field does not take. Returns whether non-critical unknown fields were
+/// let pass.
 pub(crate) fn check(message: MessageIndex, bytes: &[u8], unknown: Unknown) -> Result<bool> {
-    check_at(registry().message(message), bytes, unknown, 0)
+    let mut walk = Walk { unknown, passed: false, nesting: 0, left: 0 };
+    walk.message(registry().message(message), bytes, 0)?;
+    Ok(walk.passed)
 }
 
-fn check_at(shape: &Message, bytes: &[u8], unknown: Unknown, depth: u8) -> Result<bool> {
-    if depth > DEPTH_MAX {
-        return Err("nested too deeply".to_owned());
-    }
-    let deeper = depth.saturating_add(1);
-    let is_any = shape.special == Special::Any;
-    let mut passed = false;
-    let (mut url, mut value): (&[u8], &[u8]) = (&[], &[]);
-    for part in Parts(bytes) {
-        let Part { number, wire, bytes } = part?;
-        let Some((_, field)) = shape.field(number) else {
-            if unknown == Unknown::AllowNonCritical && number & (1 << 10u32) != 0 {
-                passed = true;
-                continue;
-            }
-            return Err(format!("unknown field {number} in {}", shape.full_name));
-        };
-        let packed = wire == 2 && field.repeat != Repeat::One;
-        let expected = match field.kind {
-            Kind::Message(_) | Kind::String | Kind::Bytes => 2,
-            Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => 1,
-            Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => 5,
-            _ => 0,
-        };
-        if wire != expected && !packed {
-            return Err(format!("wire type {wire} of field {number} of {}", shape.full_name));
+struct Walk {
+    unknown: Unknown,
+    passed: bool,
+    /// `Any`s around the place.
+    nesting: u8,
+    /// How many more the outermost of them may hold.
+    left: u8,
+}
+
+impl Walk {
+    fn message(&mut self, shape: &Message, bytes: &[u8], depth: u8) -> Result {
+        if depth > DEPTH_MAX {
+            return Err("nested too deeply".to_owned());
         }
+        for part in Parts(bytes) {
+            let Part { number, wire, bytes } = part?;
+            let Some((_, field)) = shape.field(number) else {
+                if self.unknown == Unknown::AllowNonCritical && number & (1 << 10u32) != 0 {
+                    self.passed = true;
+                    continue;
+                }
+                return Err(format!("unknown field {number} in {}", shape.full_name));
+            };
+            let packed = wire == 2 && field.repeat != Repeat::One;
+            if wire != wire_type(field) && !packed {
+                return Err(format!("wire type {wire} of field {number} of {}", shape.full_name));
+            }
+            self.value(shape, field, bytes, depth)?;
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, shape: &Message, field: &Field, bytes: &[u8], depth: u8) -> Result {
         match (field.kind, field.custom) {
             (Kind::Message(inner), _) => {
-                passed |= check_at(registry().message(inner), bytes, unknown, deeper)?;
+                let inner = registry().message(inner);
+                self.message(inner, bytes, depth.saturating_add(1))?;
+                match inner.special {
+                    Special::Any => self.any(shape, field, bytes, depth),
+                    special if field.std_time => check_time(special, bytes),
+                    _ => Ok(()),
+                }
             }
-            (_, Custom::Int) => number_text(bytes, |it| types::Int::from_wire(it).is_ok())?,
-            (_, Custom::Dec) => number_text(bytes, |it| types::Dec::from_wire(it).is_ok())?,
-            _ if is_any && number == 1 => url = bytes,
-            _ if is_any => value = bytes,
-            _ => {}
+            (_, Custom::Int) => number_text(bytes, |it| types::Int::from_wire(it).is_ok()),
+            (_, Custom::Dec) => number_text(bytes, |it| types::Dec::from_wire(it).is_ok()),
+            _ => Ok(()),
         }
     }
-    if is_any && !(url.is_empty() && value.is_empty()) {
+
+    fn any(&mut self, shape: &Message, field: &Field, bytes: &[u8], depth: u8) -> Result {
+        if self.nesting == 0 {
+            self.left = ANY_COUNT_MAX;
+        }
+        if self.nesting == ANY_DEPTH_MAX {
+            return Err("max depth exceeded".to_owned());
+        }
+        self.left = self.left.checked_sub(1).ok_or("call limit exceeded")?;
+        let (mut url, mut value): (&[u8], &[u8]) = (&[], &[]);
+        for part in Parts(bytes) {
+            match part? {
+                Part { number: 1, bytes, .. } => url = bytes,
+                Part { number: 2, bytes, .. } => value = bytes,
+                _ => {}
+            }
+        }
         let url = from_utf8(url).map_err(|_| "type URL is not UTF-8")?;
         let inner =
             registry().resolve(url).ok_or_else(|| format!("unable to resolve type URL {url}"))?;
-        passed |= check_at(registry().message(inner), value, unknown, deeper)?;
+        let inner = registry().message(inner);
+        if let Some(wanted) = schema::wanted(shape, field)
+            && !schema::is(inner, wanted)
+        {
+            return Err(format!(
+                "no concrete type registered for type URL {url} against interface {wanted}"
+            ));
+        }
+        self.nesting = self.nesting.saturating_add(1);
+        self.message(inner, value, depth.saturating_add(2))?;
+        self.nesting = self.nesting.saturating_sub(1);
+        Ok(())
     }
-    Ok(passed)
+}
+
+fn wire_type(field: &Field) -> u8 {
+    match field.kind {
+        Kind::Message(_) | Kind::String | Kind::Bytes => 2,
+        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => 1,
+        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => 5,
+        _ => 0,
+    }
+}
+
+/// The longest span of time that protobuf knows, in seconds: about ten thousand years.
+const SPAN_SECONDS_MAX: i64 = 315_576_000_000;
+
+/// Times and spans that the reference keeps in its own types must fit those.
+fn check_time(special: Special, bytes: &[u8]) -> Result {
+    let is_good = match special {
+        Special::Timestamp => Timestamp::decode(bytes).is_ok_and(|it| timestamp::is_valid(&it)),
+        Special::Duration => Duration::decode(bytes).is_ok_and(|it| {
+            (-SPAN_SECONDS_MAX..=SPAN_SECONDS_MAX).contains(&it.seconds)
+                && (-999_999_999..=999_999_999).contains(&it.nanos)
+                && i128::from(it.seconds).saturating_mul(it.nanos.into()) >= 0
+        }),
+        Special::None | Special::Any => true,
+    };
+    if is_good { Ok(()) } else { Err("a time or a duration is out of range".to_owned()) }
 }
 
 fn number_text(bytes: &[u8], valid: fn(&str) -> bool) -> Result {
@@ -205,6 +283,66 @@ mod tests {
         assert!(check(index, &critical, Unknown::AllowNonCritical).is_err());
         assert_eq!(check(index, &non_critical, Unknown::AllowNonCritical), Ok(true));
         assert!(check(index, &non_critical, Unknown::Refuse).is_err());
+    }
+
+    fn any<M: prost::Message + prost::Name>(message: &M) -> prost_types::Any {
+        prost_types::Any { type_url: M::type_url(), value: message.encode_to_vec() }
+    }
+
+    fn check_body(messages: Vec<prost_types::Any>) -> Result<bool> {
+        let body = types::wire::cosmos::tx::v1beta1::TxBody { messages, ..Default::default() };
+        let index = registry().index("cosmos.tx.v1beta1.TxBody").unwrap();
+        check(index, &body.encode_to_vec(), Unknown::AllowNonCritical)
+    }
+
+    fn exec(msgs: Vec<prost_types::Any>) -> prost_types::Any {
+        any(&types::wire::cosmos::authz::v1beta1::MsgExec { grantee: String::new(), msgs })
+    }
+
+    #[test]
+    fn what_holds_others_is_bounded_in_depth_and_number() {
+        let send = any(&types::wire::cosmos::bank::v1beta1::MsgSend::default());
+        let nested = |levels| (1..levels).fold(send.clone(), |inner, _| exec(vec![inner]));
+        assert!(check_body(vec![nested(10)]).is_ok());
+        assert!(check_body(vec![nested(11)]).unwrap_err().contains("max depth"));
+        assert!(check_body(vec![exec(vec![send.clone(); 99])]).is_ok());
+        assert!(check_body(vec![exec(vec![send.clone(); 100])]).unwrap_err().contains("limit"));
+        // Each message of the transaction has its own count.
+        assert!(check_body(vec![exec(vec![send.clone(); 99]); 3]).is_ok());
+        assert!(check_body(vec![send; 300]).is_ok());
+    }
+
+    #[test]
+    fn a_field_takes_only_types_of_its_kind() {
+        use types::wire::cosmos::{authz::v1beta1 as authz, bank::v1beta1 as bank};
+        let grant = |authorization| {
+            let grant = authz::Grant { authorization, ..Default::default() };
+            any(&authz::MsgGrant { grant, ..Default::default() })
+        };
+        let generic = any(&authz::GenericAuthorization::default());
+        let send = any(&bank::MsgSend::default());
+        assert!(check_body(vec![grant(Some(generic.clone()))]).is_ok());
+        assert!(check_body(vec![grant(None)]).is_ok());
+        assert!(check_body(vec![grant(Some(send))]).unwrap_err().contains("no concrete type"));
+        assert!(check_body(vec![exec(vec![generic])]).is_err());
+        // One that is there must say what it is.
+        assert!(check_body(vec![grant(Some(prost_types::Any::default()))]).is_err());
+    }
+
+    #[test]
+    fn times_outside_of_the_calendar_do_not_decode() {
+        let index = registry().index("cosmos.tx.v1beta1.TxBody").unwrap();
+        let timeout = |seconds, nanos| {
+            let body = types::wire::cosmos::tx::v1beta1::TxBody {
+                timeout_timestamp: Some(Timestamp { seconds, nanos }),
+                ..Default::default()
+            };
+            check(index, &body.encode_to_vec(), Unknown::AllowNonCritical)
+        };
+        assert!(timeout(1_700_000_000, 999_999_999).is_ok());
+        assert!(timeout(1_700_000_000, 1_000_000_000).is_err());
+        assert!(timeout(1_700_000_000, -1).is_err());
+        assert!(timeout(253_402_300_800, 0).is_err());
     }
 
     #[test]

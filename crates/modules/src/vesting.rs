@@ -49,6 +49,8 @@ fn create(cx: &mut Ctx, message: MsgCreateVestingAccount) -> Result {
     } else {
         Schedule::Continuous { start_time: cx.unix_seconds() }
     };
+    bank::require_send_enabled(cx, &amount)?;
+    require_new(cx, &to)?;
     fund(cx, &from, &to, amount, message.end_time, schedule)
 }
 
@@ -56,6 +58,8 @@ fn create_permanent(cx: &mut Ctx, message: MsgCreatePermanentLockedAccount) -> R
     let from = parse("from", &message.from_address)?;
     let to = parse("to", &message.to_address)?;
     let amount = bank::positive(&message.amount)?;
+    bank::require_send_enabled(cx, &amount)?;
+    require_new(cx, &to)?;
     fund(cx, &from, &to, amount, 0, Schedule::Permanent)
 }
 
@@ -67,7 +71,7 @@ fn create_periodic(cx: &mut Ctx, message: MsgCreatePeriodicVestingAccount) -> Re
         return Err(Sdk::InvalidRequest
             .wrap(format!("invalid start time of {start_time}, length must be greater than 0")));
     }
-    let mut end_time = start_time;
+    let mut end_time = Some(start_time);
     let mut total = Coins::default();
     for (index, period) in periods.iter().enumerate() {
         if period.length < 1 {
@@ -77,14 +81,25 @@ fn create_periodic(cx: &mut Ctx, message: MsgCreatePeriodicVestingAccount) -> Re
             )));
         }
         total = total.add(&bank::positive(&period.amount)?)?;
-        end_time = end_time
-            .checked_add(period.length)
-            .ok_or_else(|| Sdk::InvalidRequest.wrap("periods end after the end of time"))?;
+        end_time = end_time.and_then(|it| it.checked_add(period.length));
     }
-    if total.is_empty() {
-        return Err(Sdk::InvalidCoins.into());
-    }
+    require_new(cx, &to)?;
+    bank::require_send_enabled(cx, &total)?;
+    let Some(end_time) = end_time.filter(|it| *it > start_time) else {
+        return Err(Sdk::InvalidRequest.wrap("vesting start-time cannot be before end-time"));
+    };
     fund(cx, &from, &to, total, end_time, Schedule::Periodic { start_time, periods })
+}
+
+/// Refuses a recipient that may not receive or exists.
+fn require_new(cx: &Ctx, to: &Address) -> Result {
+    if bank::is_blocked(to) {
+        return Err(Sdk::Unauthorized.wrap(format!("{to} is not allowed to receive funds")));
+    }
+    if auth::exists(cx, to)? {
+        return Err(Sdk::InvalidRequest.wrap(format!("account {to} already exists")));
+    }
+    Ok(())
 }
 
 /// Creates the account and sends it what it keeps.
@@ -96,13 +111,6 @@ fn fund(
     end_time: i64,
     schedule: Schedule,
 ) -> Result {
-    bank::require_send_enabled(cx, &original)?;
-    if bank::is_blocked(to) {
-        return Err(Sdk::Unauthorized.wrap(format!("{to} is not allowed to receive funds")));
-    }
-    if auth::exists(cx, to)? {
-        return Err(Sdk::InvalidRequest.wrap(format!("account {to} already exists")));
-    }
     let amount = original.clone();
     let (delegated_free, delegated_vesting) = (Coins::default(), Coins::default());
     let vesting = auth::Vesting { original, delegated_free, delegated_vesting, end_time, schedule };

@@ -84,6 +84,8 @@ pub struct Field {
     pub amino_name: Option<String>,
     pub amino_encoding: Option<String>,
     pub amino_oneof_name: Option<String>,
+    /// The kind of message that an `Any` here holds.
+    pub accepts: Option<String>,
 }
 
 /// Messages whose JSON is not an object of their fields.
@@ -107,6 +109,8 @@ pub struct Message {
     pub amino_encoding: Option<String>,
     /// Names in the `cosmos.msg.v1.signer` option.
     pub signers: Vec<String>,
+    /// The kinds of message that it is.
+    pub implements: Vec<String>,
     by_number: BTreeMap<u32, usize>,
     by_name: BTreeMap<String, usize>,
 }
@@ -278,12 +282,14 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    const NAMES: [&'static str; 13] = [
+    const NAMES: [&'static str; 15] = [
         "gogoproto.nullable",
         "gogoproto.customtype",
         "gogoproto.stdtime",
         "gogoproto.stdduration",
         "cosmos_proto.scalar",
+        "cosmos_proto.accepts_interface",
+        "cosmos_proto.implements_interface",
         "cosmos.msg.v1.signer",
         "cosmos.msg.v1.service",
         "amino.name",
@@ -369,13 +375,11 @@ fn message(of: &MessageDescriptor, options: &Options<'_>, places: &Places<'_>) -
     for (at, field) in fields.iter().enumerate() {
         by_name.insert(field.name.clone(), at);
     }
-    let signers = options
-        .get(&own, "cosmos.msg.v1.signer")
-        .and_then(|it| {
-            let list = it.as_list()?.iter().filter_map(|it| it.as_str().map(str::to_owned));
-            Some(list.collect())
-        })
-        .unwrap_or_default();
+    let texts = |name| {
+        let list = options.get(&own, name);
+        let list = list.as_ref().and_then(Value::as_list).unwrap_or_default();
+        list.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect()
+    };
     Message {
         full_name: of.full_name().to_owned(),
         special: match of.full_name() {
@@ -390,7 +394,8 @@ fn message(of: &MessageDescriptor, options: &Options<'_>, places: &Places<'_>) -
         oneofs,
         amino_name: options.text(&own, "amino.name"),
         amino_encoding: options.text(&own, "amino.message_encoding"),
-        signers,
+        signers: texts("cosmos.msg.v1.signer"),
+        implements: texts("cosmos_proto.implements_interface"),
     }
 }
 
@@ -436,6 +441,7 @@ fn field(
         amino_name: text("amino.field_name"),
         amino_encoding,
         amino_oneof_name: text("amino.oneof_name"),
+        accepts: text("cosmos_proto.accepts_interface"),
     }
 }
 

@@ -30,20 +30,52 @@ pub(super) fn deduct(cx: &mut Ctx, tx: &Tx, stage: Stage) -> Result {
     Ok(())
 }
 
-/// What a fee adds to the size of a transaction that was simulated without one: amount, denomination,
-/// gas limit.
-const FEE_BYTES: u64 = 64;
+/// What a coin in the fee takes beside its denomination: amount, tags and lengths.
+const COIN_BYTES: u64 = 32;
+
+/// Gas for the digits that a fee may add to the balance of the fee collector.
+const DIGITS_GAS: u64 = 700;
 
 /// Clients simulate without a fee and then send with one. The gas that charging it takes is counted
 /// here, or a limit taken from the simulation would be too low; nothing is moved.
 fn foresee(cx: &mut Ctx, payer: &Address) -> Result {
-    let per_byte = cx.without_gas(|cx| auth::params(cx))?.tx_size_cost_per_byte;
-    cx.consume_gas(FEE_BYTES.saturating_mul(per_byte), "txSize")?;
-    let held = cx.without_gas(|cx| bank::spendable(cx, payer))?;
-    let Some(coin) = held.iter().next() else { return Ok(()) };
-    let least = Coins::new([Coin::new(coin.denom.clone(), Int::from(1u64))])?;
+    let (per_byte, denom) = cx.without_gas(|cx| {
+        Ok::<_, ledger::Fault>((auth::params(cx)?.tx_size_cost_per_byte, likely(cx, payer)?))
+    })?;
+    let Some(denom) = denom else { return Ok(()) };
+    let bytes = u64::try_from(denom.len()).unwrap_or(u64::MAX).saturating_add(COIN_BYTES);
+    cx.consume_gas(bytes.saturating_mul(per_byte), "txSize")?;
+    cx.consume_gas(DIGITS_GAS, "fee")?;
+    let least = Coins::new([Coin::new(denom, Int::ONE)])?;
     cx.rehearse(|cx| bank::send_to_module(cx, payer, auth::FEE_COLLECTOR, &least))
 }
+
+/// The dearest denomination that a fee will likely be paid in: one that this operator takes, or any
+/// that is held where he takes all.
+fn likely(cx: &Ctx, payer: &Address) -> Result<Option<String>> {
+    let mut found: Option<String> = None;
+    for price in cx.min_gas_prices() {
+        if bank::spendable_of(cx, payer, &price.denom)?.is_positive()
+            && found.as_ref().is_none_or(|it| it.len() < price.denom.len())
+        {
+            found = Some(price.denom.clone());
+        }
+    }
+    if found.is_some() {
+        return Ok(found);
+    }
+    for coin in bank::first_balances(cx, payer, LOOKED_AT_MAX)? {
+        if bank::spendable_of(cx, payer, &coin.denom)?.is_positive()
+            && found.as_ref().is_none_or(|it| it.len() < coin.denom.len())
+        {
+            found = Some(coin.denom);
+        }
+    }
+    Ok(found)
+}
+
+/// Balances looked at for a likely fee.
+const LOOKED_AT_MAX: usize = 8;
 
 /// The fee as coins, `sdk/13` for a list that is none. Zeros only are no fee at all.
 fn coins(fee: &[WireCoin]) -> Result<Coins> {
@@ -68,9 +100,11 @@ fn payer(cx: &mut Ctx, tx: &Tx, granter: &str, fee: &Result<Coins>) -> Result<Ad
     if granter == payer {
         return Ok(payer);
     }
-    let fee = fee.as_ref().map_err(Clone::clone)?;
     let msg_types: Vec<&str> = tx.messages().iter().map(|it| it.type_url.as_str()).collect();
-    feegrant::charge(cx, &granter, &payer, fee, &msg_types).map_err(|fault| {
+    // A missing grant is told before coins that are none.
+    let none = Coins::default();
+    let coins = fee.as_ref().unwrap_or(&none);
+    feegrant::charge(cx, &granter, &payer, coins, &msg_types).map_err(|fault| {
         fault.context(format!("{granter} does not allow to pay fees for {payer}"))
     })?;
     Ok(granter)
@@ -89,7 +123,7 @@ fn check_least(cx: &Ctx, offered: &[WireCoin], gas_limit: u64) -> Result {
         let least = price.amount.mul(gas)?.ceil()?.truncate_int()?;
         for coin in offered.iter().filter(|it| it.denom == price.denom) {
             let held = amount(coin)?;
-            enough |= held >= least && held.is_positive();
+            enough |= held >= least && !least.is_zero();
         }
         required.push(Coin::new(price.denom.clone(), least).to_string());
     }

@@ -5,12 +5,14 @@
 
 mod fee;
 mod signature;
+mod size;
 #[cfg(test)]
 mod tests;
 
 use ledger::{Admission, Claim, Ctx, Fault, Result, Sdk, Stage, Tx, View, nanos};
+use prost_types::Timestamp;
 use types::{
-    Address, Int,
+    Address, Int, timestamp,
     wire::cosmos::{auth::v1beta1::Params, base::v1beta1::Coin as WireCoin},
 };
 
@@ -25,7 +27,7 @@ impl Admission for Ante {
         check_timeouts(cx, tx)?;
         let params = auth::params(cx)?;
         check_memo(tx, &params)?;
-        charge_for_size(cx, tx, &params, &signers, stage)?;
+        size::charge(cx, tx, &params, &signers, stage)?;
         fee::deduct(cx, tx, stage)?;
         let keys = signature::set_keys(cx, tx, &signers, stage)?;
         signature::check_count(cx, &keys)?;
@@ -48,7 +50,7 @@ fn check_form(tx: &Tx) -> Result<Vec<Address>> {
         let text = format!("invalid gas supplied; {} > {}", fee.gas_limit, i64::MAX);
         return Err(Sdk::InvalidRequest.wrap(text));
     }
-    if fee.amount.iter().any(|it| it.amount.starts_with('-')) {
+    if fee.amount.iter().any(|it| amount(it).is_ok_and(|it| it.is_negative())) {
         let text = format!("invalid fee provided: {}", coins_text(&fee.amount));
         return Err(Sdk::InsufficientFee.wrap(text));
     }
@@ -90,7 +92,7 @@ fn check_timeouts(cx: &Ctx, tx: &Tx) -> Result {
         let text = format!("block height: {height}, timeout height: {timeout}");
         return Err(Sdk::TxTimeoutHeight.wrap(text));
     }
-    if let Some(timeout) = tx.body.timeout_timestamp
+    if let Some(timeout) = deadline(tx)
         && cx.unix_nanos() > nanos(&timeout)
     {
         let text = format!(
@@ -103,6 +105,11 @@ fn check_timeouts(cx: &Ctx, tx: &Tx) -> Result {
     Ok(())
 }
 
+/// When the transaction is too late. The reference takes the first second of 1970 for none.
+fn deadline(tx: &Tx) -> Option<Timestamp> {
+    tx.body.timeout_timestamp.filter(|it| it.seconds != 0 && *it != timestamp::ZERO_TIME)
+}
+
 fn check_memo(tx: &Tx, params: &Params) -> Result {
     let max = params.max_memo_characters;
     let length = tx.body.memo.len();
@@ -111,35 +118,6 @@ fn check_memo(tx: &Tx, params: &Params) -> Result {
     }
     Err(Sdk::MemoTooLarge
         .wrap(format!("maximum number of characters is {max} but received {length} characters")))
-}
-
-/// Bytes that a signature of one key adds to a transaction: the amino form of the simulation key
-/// with 64 zero bytes, and 6 bytes around it (cosmos.md 1.12).
-const SIMULATED_SIGNATURE_BYTES: u64 = 112;
-
-fn charge_for_size(
-    cx: &Ctx,
-    tx: &Tx,
-    params: &Params,
-    signers: &[Address],
-    stage: Stage,
-) -> Result {
-    let size = u64::try_from(tx.size).unwrap_or(u64::MAX);
-    cx.consume_gas(size.saturating_mul(params.tx_size_cost_per_byte), "txSize")?;
-    if stage != Stage::Simulate {
-        return Ok(());
-    }
-    for (index, signer) in signers.iter().enumerate() {
-        if tx.signatures.get(index).is_some_and(|it| !it.is_empty()) {
-            continue;
-        }
-        let stored = auth::account(cx, signer)?.and_then(|it| it.base.pub_key);
-        let is_multisig = stored.is_some_and(|it| it.type_url.ends_with("LegacyAminoPubKey"));
-        let keys = if is_multisig { params.tx_sig_limit } else { 1 };
-        let bytes = SIMULATED_SIGNATURE_BYTES.saturating_mul(keys);
-        cx.consume_gas(bytes.saturating_mul(params.tx_size_cost_per_byte), "txSize")?;
-    }
-    Ok(())
 }
 
 /// An account that must exist, `sdk/9`.

@@ -2,19 +2,17 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ledger::{
-    Claim, Ctx, Fault, Result, Sdk, Stage, Tx, View, nanos,
-    sign::{self, PublicKey, SignerData},
+    Claim, Ctx, Result, Sdk, Stage, Tx, View, nanos,
+    sign::{self, PublicKey, Signed, SignerData},
 };
 use prost::{Message, Name};
 use prost_types::Any;
 use types::{
     Address,
     wire::cosmos::{
-        crypto::{multisig::v1beta1::MultiSignature, secp256k1},
-        tx::{
-            signing::v1beta1::SignMode,
-            v1beta1::{ModeInfo, SignerInfo, mode_info},
-        },
+        auth::v1beta1::Params,
+        crypto::secp256k1,
+        tx::v1beta1::{ModeInfo, SignerInfo, mode_info},
     },
 };
 
@@ -42,6 +40,14 @@ fn stored_key(account: &Account) -> Result<Option<PublicKey>> {
 
 fn mode_of(info: &SignerInfo) -> Option<&mode_info::Sum> {
     info.mode_info.as_ref().and_then(|it: &ModeInfo| it.sum.as_ref())
+}
+
+/// The signatures of one signer; an error when modes and signatures do not fit each other.
+pub(super) fn signed(tx: &Tx, index: usize) -> Result<Signed> {
+    let mode = tx.auth_info.signer_infos.get(index).and_then(|it| it.mode_info.as_ref());
+    let mode = mode.cloned().unwrap_or_default();
+    let signature = tx.signatures.get(index).map(Vec::as_slice).unwrap_or_default();
+    Signed::unpack(&mode, signature).map_err(|why| Sdk::Unauthorized.wrap(why))
 }
 
 /// Stores the keys of accounts that sign for the first time, and emits who signed. Returns the
@@ -86,43 +92,20 @@ pub(super) fn set_keys(
             let value = format!("{signer}/{}", info.sequence);
             cx.emit_plain("tx", [("acc_seq", &*value)]);
         }
-        let mode =
-            mode_of(info).ok_or_else(|| Sdk::Unauthorized.wrap("got empty SignatureData"))?;
-        let signature = tx.signatures.get(index).map(Vec::as_slice).unwrap_or_default();
-        emit_signatures(cx, mode, signature);
+        for signature in signed(tx, index)?.signatures() {
+            let value = STANDARD.encode(signature);
+            cx.emit_plain("tx", [("signature", &*value)]);
+        }
     }
     Ok(keys)
 }
 
-/// One event per signature; for a multisig one per member, then the aggregate.
-fn emit_signatures(cx: &mut Ctx, mode: &mode_info::Sum, signature: &[u8]) {
-    if let mode_info::Sum::Multi(multi) = mode
-        && let Ok(MultiSignature { signatures }) = MultiSignature::decode(signature)
-    {
-        for (mode, signature) in multi.mode_infos.iter().zip(&signatures) {
-            if let Some(mode) = &mode.sum {
-                emit_signatures(cx, mode, signature);
-            }
-        }
-    }
-    let value = STANDARD.encode(signature);
-    cx.emit_plain("tx", [("signature", &*value)]);
-}
-
 /// Counts leaf keys against the limit.
 pub(super) fn check_count(cx: &Ctx, keys: &[PublicKey]) -> Result {
-    fn leaves(key: &PublicKey) -> u64 {
-        match key {
-            PublicKey::Multisig { keys, .. } => {
-                keys.iter().map(leaves).fold(0, u64::saturating_add)
-            }
-            _ => 1,
-        }
-    }
     let limit = auth::params(cx)?.tx_sig_limit;
     let mut count = 0u64;
     for key in keys {
-        count = count.saturating_add(leaves(key));
+        count = count.saturating_add(key.leaves());
         if count > limit {
             let text = format!("signatures: {count}, limit: {limit}");
             return Err(Sdk::TooManySignatures.wrap(text));
@@ -134,48 +117,45 @@ pub(super) fn check_count(cx: &Ctx, keys: &[PublicKey]) -> Result {
 /// Charges what verifying the signatures will cost, by key type.
 pub(super) fn charge(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Result {
     let params = auth::params(cx)?;
-    for (index, (signer, info)) in signers.iter().zip(&tx.auth_info.signer_infos).enumerate() {
+    for (index, (signer, _)) in signers.iter().zip(&tx.auth_info.signer_infos).enumerate() {
         let account = existing(cx, signer)?;
-        let empty = tx.signatures.get(index).is_none_or(Vec::is_empty);
-        if empty && matches!(mode_of(info), Some(mode_info::Sum::Multi(_))) {
-            return Err(
-                Sdk::Unauthorized.wrap("a multisig signature must name its members' signatures")
-            );
-        }
         let key = match stored_key(&account)? {
             Some(key) => key,
             None if stage == Stage::Simulate => PublicKey::Secp256k1(SIMULATION_KEY),
             None => return Err(Sdk::InvalidPubKey.wrap("unrecognized public key type: <nil>")),
         };
-        charge_key(cx, &key, mode_of(info), params.sig_verify_cost_secp256k1)?;
+        let signed = signed(tx, index)?;
+        let keys = sign::signing_keys(&key, &signed).map_err(|why| Sdk::Unauthorized.wrap(why))?;
+        if stage == Stage::Simulate && signed.is_open(&key) {
+            charge_all(cx, &key, &params)?;
+        } else {
+            keys.into_iter().try_for_each(|it| charge_key(cx, it, &params))?;
+        }
     }
     Ok(())
 }
 
-fn charge_key(cx: &Ctx, key: &PublicKey, mode: Option<&mode_info::Sum>, cost: u64) -> Result {
+/// Charges for every member of a multisig that does not say yet which of them sign.
+fn charge_all(cx: &Ctx, key: &PublicKey, params: &Params) -> Result {
     match key {
-        PublicKey::Secp256k1(_) => cx.consume_gas(cost, "ante verify: secp256k1"),
         PublicKey::Multisig { keys, .. } => {
-            let Some(mode_info::Sum::Multi(multi)) = mode else {
-                return Err(Sdk::Unauthorized.wrap(
-                    "expected *signing.MultiSignatureData, got, *signing.SingleSignatureData",
-                ));
-            };
-            let bits = multi.bitarray.as_ref().map(sign::bits_of).unwrap_or_default();
-            let mut modes = multi.mode_infos.iter();
-            for (key, _) in keys.iter().zip(bits).filter(|(_, set)| *set) {
-                let mode = modes.next().and_then(|it| it.sum.as_ref());
-                charge_key(cx, key, mode, cost)?;
-            }
-            Ok(())
+            keys.iter().try_for_each(|it| charge_all(cx, it, params))
         }
-        PublicKey::Ed25519(_) => Err(unsupported("*ed25519.PubKey")),
-        PublicKey::Secp256r1(_) => Err(unsupported("*secp256r1.PubKey")),
+        _ => charge_key(cx, key, params),
     }
 }
 
-fn unsupported(kind: &str) -> Fault {
-    Sdk::InvalidPubKey.wrap(format!("unrecognized public key type: {kind}"))
+fn charge_key(cx: &Ctx, key: &PublicKey, params: &Params) -> Result {
+    let secp256k1 = params.sig_verify_cost_secp256k1;
+    match key {
+        PublicKey::Secp256k1(_) => cx.consume_gas(secp256k1, "ante verify: secp256k1"),
+        PublicKey::Secp256r1(_) => cx.consume_gas(secp256k1 / 2, "ante verify: secp256r1"),
+        PublicKey::Ed25519(_) => {
+            cx.consume_gas(params.sig_verify_cost_ed25519, "ante verify: ed25519")
+        }
+        // Members are charged for, the key of all of them is not.
+        PublicKey::Multisig { .. } => Ok(()),
+    }
 }
 
 /// Checks sequences and verifies signatures; for an unordered transaction, its timestamp instead
@@ -230,7 +210,7 @@ pub(super) fn verify(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -
             Ok(false) => "unable to verify single signer signature".to_owned(),
             Err(why) => why,
         };
-        let text = if only_amino(mode) {
+        let text = if signed(tx, index)?.is_amino() {
             format!(
                 "signature verification failed; please verify account number ({account_number}), sequence ({sequence}) and chain-id ({})",
                 cx.chain_id()
@@ -246,22 +226,13 @@ pub(super) fn verify(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -
     Ok(())
 }
 
-fn only_amino(mode: &mode_info::Sum) -> bool {
-    match mode {
-        mode_info::Sum::Single(single) => single.mode == i32::from(SignMode::LegacyAminoJson),
-        mode_info::Sum::Multi(multi) => {
-            multi.mode_infos.iter().all(|it| it.sum.as_ref().is_some_and(only_amino))
-        }
-    }
-}
-
 /// The account number that signatures name: 0 in genesis.
 fn signing_number(view: &View, account: &Account) -> u64 {
     if view.height() == 0 { 0 } else { account.base.account_number }
 }
 
 fn use_timestamp(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Result {
-    let Some(timeout) = tx.body.timeout_timestamp else {
+    let Some(timeout) = super::deadline(tx) else {
         let text = "unordered transaction must have timeout_timestamp set";
         return Err(Sdk::InvalidRequest.wrap(text));
     };
@@ -278,7 +249,8 @@ fn use_timestamp(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -> Re
         .map_err(|_| Sdk::InvalidRequest.wrap("unordered timeout_timestamp out of range"))?;
     for signer in signers {
         let fresh = if stage == Stage::Simulate {
-            !auth::nonce_used(cx, signer, timeout)?
+            // Counted as if it were kept.
+            cx.rehearse(|cx| auth::use_nonce(cx, signer, timeout))?
         } else {
             auth::use_nonce(cx, signer, timeout)?
         };

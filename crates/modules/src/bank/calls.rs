@@ -24,6 +24,12 @@ pub fn balances(view: &View, address: &Address) -> Result<Coins> {
     Ok(Coins::new(coins)?)
 }
 
+/// The first balances of an account in order of their denominations, at most `limit`.
+pub fn first_balances(view: &View, address: &Address, limit: usize) -> Result<Vec<Coin>> {
+    let entries = BALANCES.walk().under(address).iter(view).take(limit);
+    entries.map(|it| it.map(|((_, denom), amount)| Coin::new(denom, amount))).collect()
+}
+
 /// Coins that vesting keeps from being spent.
 pub fn locked(view: &View, address: &Address) -> Result<Coins> {
     match auth::account(view, address)? {
@@ -241,9 +247,26 @@ fn debit(cx: &mut Ctx, address: &Address, amount: &Coins) -> Result {
     Ok(())
 }
 
+/// What left an account's balance since there were `from` events. Every debit tells it, here and
+/// nowhere else, and one that is undone takes its event along.
+pub fn spent_since(cx: &Ctx, from: usize, spender: &Address) -> Result<Coins> {
+    let spender = spender.to_string();
+    let mut sum = Coins::default();
+    for event in cx.events().iter().skip(from).filter(|it| it.r#type == SPENT) {
+        let [who, amount, ..] = event.attributes.as_slice() else { continue };
+        if who.value == spender && !amount.value.is_empty() {
+            sum = sum.add(&amount.value.parse()?)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// The event of a debit: who, and how much, in this order.
+const SPENT: &str = "coin_spent";
+
 fn emit_spent(cx: &mut Ctx, spender: &Address, amount: &Coins) {
     let (spender, amount) = (spender.to_string(), amount.to_string());
-    cx.emit_plain("coin_spent", [("spender", &*spender), ("amount", &amount)]);
+    cx.emit_plain(SPENT, [("spender", &*spender), ("amount", &amount)]);
 }
 
 fn credit(cx: &mut Ctx, address: &Address, amount: &Coins) -> Result {

@@ -23,9 +23,9 @@ use types::{
 use crate::auth;
 
 pub use calls::{
-    balance, balances, burn, delegate, is_blocked, is_send_enabled, locked, metadata, mint,
-    require_send_enabled, send, send_between_modules, send_from_module, send_to_module,
-    set_metadata, spendable, spendable_of, supply, undelegate,
+    balance, balances, burn, delegate, first_balances, is_blocked, is_send_enabled, locked,
+    metadata, mint, require_send_enabled, send, send_between_modules, send_from_module,
+    send_to_module, set_metadata, spendable, spendable_of, spent_since, supply, undelegate,
 };
 
 pub struct Bank;
