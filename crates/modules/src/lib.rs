@@ -35,6 +35,7 @@ pub mod feegrant;
 pub mod genesis;
 pub mod genutil;
 pub mod gov;
+pub mod ibc;
 pub mod market;
 pub mod mint;
 pub mod oracle;
@@ -47,6 +48,7 @@ pub mod slashing;
 pub mod staking;
 #[cfg(test)]
 mod testing;
+pub mod transfer;
 pub mod upgrade;
 pub mod upgrades;
 pub mod vesting;

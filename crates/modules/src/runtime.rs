@@ -3,8 +3,8 @@
 
 use crate::{
     ante, audit, auth, authz, awasm, bank, bme, cert, consensus, denoms, deployment, distribution,
-    epochs, escrow, evidence, feegrant, genutil, gov, market, mint, oracle, params, provider,
-    receipts, slashing, staking, upgrade, vesting, wasm,
+    epochs, escrow, evidence, feegrant, genutil, gov, ibc, market, mint, oracle, params, provider,
+    receipts, slashing, staking, transfer, upgrade, vesting, wasm,
 };
 
 ledger::runtime! {
@@ -13,12 +13,13 @@ ledger::runtime! {
     modules: auth::Auth, bank::Bank, consensus::Consensus, authz::Authz,
         feegrant::Feegrant, vesting::Vesting, staking::Staking,
         distribution::Distribution, mint::Mint, params::Params, upgrade::Upgrade, gov::Gov,
-        slashing::Slashing, evidence::Evidence, genutil::Genutil, epochs::Epochs, oracle::Oracle, bme::Bme, awasm::Awasm, wasm::Wasm, escrow::Escrow, provider::Provider,
+        slashing::Slashing, evidence::Evidence, ibc::Ibc, ibc::Tendermint, transfer::Transfer, genutil::Genutil, epochs::Epochs, oracle::Oracle, bme::Bme, awasm::Awasm, wasm::Wasm, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
     pre_block: "upgrade", "auth";
     genesis: "auth", "authz", "bank", "distribution", "staking", "slashing", "gov", "vesting",
-        "params", "audit", "upgrade", "mint", "crisis", "ibc", "evidence", "transfer", "consensus",
+        "params", "audit", "upgrade", "mint", "crisis", "ibc", "07-tendermint", "evidence", "transfer",
+        "consensus",
         "feegrant", "cert", "oracle", "denoms", "receipts", "deployment", "provider", "market", "genutil",
         "epochs", "bme", "escrow", "awasm", "wasm";
     begin_block: "epochs", "07-tendermint", "audit", "auth", "authz", "awasm", "bank", "cert",
