@@ -43,6 +43,7 @@ pub enum Status {
     NotFound = 5,
     AlreadyExists = 6,
     PermissionDenied = 7,
+    ResourceExhausted = 8,
     FailedPrecondition = 9,
     Aborted = 10,
     OutOfRange = 11,
