@@ -47,7 +47,10 @@ pub use events::{event, typed};
 pub use fault::{Fault, Halt, Result, Sdk, Status, halt};
 pub use keys::{AddressText, Codec, Key, Plain, Prefixed, Proto, Raw, Text, Unit, broken_key};
 pub use module::{Entry, Invariant, Module, Runtime, broken_invariants, forgotten};
-pub use page::{DEFAULT_LIMIT, Paging, StateKey, paginate, paginate_items};
+pub use page::{
+    Budget, DEFAULT_LIMIT, PAGE_MAX, Paging, StateKey, WALK_GAS, offset_too_far, paginate,
+    paginate_all,
+};
 pub use routes::{Request, Router, Routes};
 pub use state::{Base, Changes, MemoryBase, Pair, prefix_end};
 pub use tx::{Tx, hash, signers_of};

@@ -7,6 +7,35 @@ use crate::{Fault, Key, Result, View, keys::Codec, typed::Walk};
 /// How many entries a page holds when the request does not say.
 pub const DEFAULT_LIMIT: u64 = 100;
 
+/// The most entries of a page, whatever the request asks for. More of them are one `next_key` away.
+pub const PAGE_MAX: u64 = 10_000;
+
+/// What the walk for one page may cost, in gas: some 100,000 rows, or 300,000 entries of an index.
+/// A page whose walk costs more ends early, with a `next_key`, and a total counts no further.
+pub const WALK_GAS: u64 = 120_000_000;
+
+/// What is left of [`WALK_GAS`].
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    until: u64,
+}
+
+impl Budget {
+    /// The whole, from now on.
+    pub fn new(view: &View) -> Self {
+        Self { until: view.gas().used().saturating_add(WALK_GAS) }
+    }
+
+    pub fn is_spent(&self, view: &View) -> bool {
+        view.gas().used() >= self.until
+    }
+}
+
+/// The refusal of an offset that the walk did not reach.
+pub fn offset_too_far() -> Fault {
+    Fault::invalid_argument("the offset reaches too far; page by key instead")
+}
+
 /// A request's settings after the defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paging {
@@ -19,6 +48,7 @@ pub struct Paging {
 
 impl Paging {
     /// No request or limit 0 means 100 entries and a total; key and offset exclude each other.
+    /// No limit exceeds [`PAGE_MAX`].
     pub fn of(request: Option<PageRequest>) -> Result<Self> {
         let PageRequest { key, offset, limit, count_total, reverse } = request.unwrap_or_default();
         if offset > 0 && !key.is_empty() {
@@ -30,7 +60,7 @@ impl Paging {
         Ok(Self {
             key,
             offset,
-            limit: if unlimited { DEFAULT_LIMIT } else { limit },
+            limit: if unlimited { DEFAULT_LIMIT } else { limit.min(PAGE_MAX) },
             count_total: count_total || unlimited,
             reverse,
         })
@@ -43,6 +73,27 @@ pub fn paginate<K: Key, V, C: Codec<V>, T>(
     view: &View,
     walk: Walk<K, V, C>,
     request: Option<PageRequest>,
+    pick: impl FnMut(K, V) -> Result<Option<T>>,
+) -> Result<(Vec<T>, PageResponse)> {
+    page(view, walk, request, true, pick)
+}
+
+/// The same for a list in which every entry is an item: those that are skipped or only counted are
+/// not even read.
+pub fn paginate_all<K: Key, V, C: Codec<V>, T>(
+    view: &View,
+    walk: Walk<K, V, C>,
+    request: Option<PageRequest>,
+    mut show: impl FnMut(K, V) -> Result<T>,
+) -> Result<(Vec<T>, PageResponse)> {
+    page(view, walk, request, false, |key, value| show(key, value).map(Some))
+}
+
+fn page<K: Key, V, C: Codec<V>, T>(
+    view: &View,
+    walk: Walk<K, V, C>,
+    request: Option<PageRequest>,
+    is_filtered: bool,
     mut pick: impl FnMut(K, V) -> Result<Option<T>>,
 ) -> Result<(Vec<T>, PageResponse)> {
     let paging = Paging::of(request)?;
@@ -51,53 +102,44 @@ pub fn paginate<K: Key, V, C: Codec<V>, T>(
     if by_key {
         walk = walk.from_bytes(paging.key);
     }
+    let counts = paging.count_total && !by_key;
+    let budget = Budget::new(view);
     let mut items = Vec::new();
     let mut seen = 0u64;
     let mut next_key = Vec::new();
     let end = paging.offset.saturating_add(paging.limit);
     let mut entries = walk.iter(view);
-    while let Some(entry) = entries.next_with_page_key() {
-        let (page_key, key, value) = entry?;
-        let full = seen >= end;
-        if full && next_key.is_empty() {
-            next_key = page_key;
-            if by_key || !paging.count_total {
+    // The first entry is always taken, so that a client who follows the keys gets on.
+    let mut is_first = true;
+    while let Some(pair) = entries.next_pair() {
+        let pair = pair?;
+        let is_spent = !is_first && budget.is_spent(view);
+        is_first = false;
+        let is_full = seen >= end;
+        if (is_full || is_spent) && next_key.is_empty() {
+            if !is_full && seen < paging.offset {
+                return Err(offset_too_far());
+            }
+            next_key = entries.page_key(&pair);
+            if !counts {
                 break;
             }
         }
-        if let Some(item) = pick(key, value)? {
-            if !full && seen >= paging.offset {
-                items.push(item);
-            }
-            seen = seen.saturating_add(1);
+        if is_spent {
+            break;
         }
+        let is_wanted = !is_full && seen >= paging.offset;
+        if is_wanted || is_filtered {
+            let (key, value) = entries.read(&pair);
+            match pick(key, value)? {
+                None => continue,
+                Some(item) if is_wanted => items.push(item),
+                Some(_) => {}
+            }
+        }
+        seen = seen.saturating_add(1);
     }
-    let total = if by_key || !paging.count_total { 0 } else { seen };
-    Ok((items, PageResponse { next_key, total }))
-}
-
-/// A page of a list that is in memory already, e.g. by name; `key_of` gives each item's page key.
-pub fn paginate_items<T>(
-    mut all: Vec<T>,
-    request: Option<PageRequest>,
-    key_of: impl Fn(&T) -> Vec<u8>,
-) -> Result<(Vec<T>, PageResponse)> {
-    let paging = Paging::of(request)?;
-    if paging.reverse {
-        all.reverse();
-    }
-    let count = all.len();
-    let start = if paging.key.is_empty() {
-        usize::try_from(paging.offset).unwrap_or(usize::MAX).min(count)
-    } else {
-        all.iter().position(|it| key_of(it) == paging.key).unwrap_or(count)
-    };
-    let limit = usize::try_from(paging.limit).unwrap_or(usize::MAX);
-    let end = start.saturating_add(limit).min(count);
-    let next_key = all.get(end).map(&key_of).unwrap_or_default();
-    let total = if paging.key.is_empty() && paging.count_total { count } else { 0 };
-    let items = all.drain(start..end).collect();
-    let total = u64::try_from(total).unwrap_or(u64::MAX);
+    let total = if counts { seen } else { 0 };
     Ok((items, PageResponse { next_key, total }))
 }
 
@@ -183,6 +225,98 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Ctx, Map, Plain, testing};
+
+    const NUMBERS: Map<u64, u64, Plain> = Map::new("test", &[1]);
+    /// Of a walk over ten entries, each as dear as a quarter of the whole budget.
+    const DEAR: u64 = WALK_GAS / 4 + 1;
+
+    fn numbers(to: u64) -> Ctx {
+        let mut cx = testing::ctx();
+        (0..to).for_each(|it| NUMBERS.set(&mut cx, &it, &it).unwrap());
+        cx
+    }
+
+    fn dear(cx: &Ctx, request: PageRequest) -> Result<(Vec<u64>, PageResponse)> {
+        paginate(cx, NUMBERS.walk(), Some(request), |_, it| {
+            cx.consume_gas(DEAR, "test")?;
+            Ok((it != 1).then_some(it))
+        })
+    }
+
+    #[test]
+    fn no_page_holds_more_than_the_maximum() {
+        let cx = numbers(PAGE_MAX + 2);
+        let all = |request| paginate_all(&cx, NUMBERS.walk(), Some(request), |_, it| Ok(it));
+        let request = PageRequest { limit: u64::MAX, count_total: true, ..Default::default() };
+        let (items, page) = all(request).unwrap();
+        assert_eq!((items.len() as u64, page.total), (PAGE_MAX, PAGE_MAX + 2));
+        let next = PageRequest { key: page.next_key, limit: u64::MAX, ..Default::default() };
+        let (items, page) = all(next).unwrap();
+        assert_eq!((items, page.next_key), (vec![PAGE_MAX, PAGE_MAX + 1], Vec::new()));
+    }
+
+    #[test]
+    fn a_dear_walk_ends_its_page_early_and_its_key_leads_on() {
+        let cx = numbers(10);
+        let (mut seen, mut key, mut pages) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let request = PageRequest { key, limit: 9, ..PageRequest::default() };
+            let (items, page) = dear(&cx, request).unwrap();
+            assert!(items.len() < 9, "{items:?}");
+            seen.extend(items);
+            pages += 1;
+            if page.next_key.is_empty() {
+                break;
+            }
+            key = page.next_key;
+        }
+        assert_eq!((seen, pages), (vec![0, 2, 3, 4, 5, 6, 7, 8, 9], 3));
+    }
+
+    #[test]
+    fn an_entry_dearer_than_the_whole_walk_is_a_page() {
+        let cx = numbers(2);
+        let request = PageRequest { limit: 5, ..PageRequest::default() };
+        let (items, page) = paginate_all(&cx, NUMBERS.walk(), Some(request), |_, it| {
+            cx.consume_gas(WALK_GAS, "test")?;
+            Ok(it)
+        })
+        .unwrap();
+        assert_eq!((items, page.next_key.is_empty()), (vec![0], false));
+    }
+
+    #[test]
+    fn a_total_counts_no_further_than_the_walk() {
+        let cx = numbers(10);
+        let request = PageRequest { limit: 1, count_total: true, ..PageRequest::default() };
+        let (items, page) = dear(&cx, request).unwrap();
+        assert_eq!((items, page.total), (vec![0], 3));
+        assert_eq!(page.next_key, 1u64.to_be_bytes());
+    }
+
+    #[test]
+    fn an_offset_that_the_walk_does_not_reach_is_refused() {
+        let cx = numbers(10);
+        let request = |offset| PageRequest { offset, limit: 1, ..PageRequest::default() };
+        assert_eq!(dear(&cx, request(2)).unwrap().0, [3]);
+        let fault = dear(&cx, request(7)).unwrap_err();
+        assert_eq!(fault, offset_too_far());
+    }
+
+    #[test]
+    fn what_is_skipped_or_counted_is_not_read() {
+        let cx = numbers(10);
+        let mut read = Vec::new();
+        let request =
+            PageRequest { offset: 3, limit: 2, count_total: true, ..PageRequest::default() };
+        let (_, page) = paginate_all(&cx, NUMBERS.walk(), Some(request), |_, it| {
+            read.push(it);
+            Ok(it)
+        })
+        .unwrap();
+        assert_eq!((read, page.total), (vec![3, 4], 10));
+    }
 
     fn check(key: StateKey, expected: &[u8]) {
         assert_eq!(key.encode().unwrap(), expected);

@@ -214,15 +214,28 @@ pub struct Entries<'a, K, V, C = Proto> {
 impl<K: Key, V, C: Codec<V>> Entries<'_, K, V, C> {
     /// The next entry together with its page key (the bytes behind the walk's prefix).
     pub fn next_with_page_key(&mut self) -> Option<Result<(Vec<u8>, K, V)>> {
-        let (key, value) = match self.pairs.next()? {
+        let pair = match self.next_pair()? {
             Ok(pair) => pair,
             Err(fault) => return Some(Err(fault)),
         };
+        let (key, value) = self.read(&pair);
+        Some(Ok((self.page_key(&pair), key, value)))
+    }
+
+    /// The next entry as it lies in the store, charged for.
+    pub(crate) fn next_pair(&mut self) -> Option<Result<store::Pair>> {
+        self.pairs.next()
+    }
+
+    pub(crate) fn page_key(&self, (key, _): &store::Pair) -> Vec<u8> {
+        key.get(self.page_skip..).unwrap_or_default().to_vec()
+    }
+
+    pub(crate) fn read(&self, (key, value): &store::Pair) -> (K, V) {
         let typed = K::read_last(key.get(self.skip..).unwrap_or_default()).unwrap_or_else(|_| {
             halt(format!("undecodable key in store {} {key:02x?}", self.store))
         });
-        let value = decode::<V, C>(self.store, &key, &value);
-        Some(Ok((key.get(self.page_skip..).unwrap_or_default().to_vec(), typed, value)))
+        (typed, decode::<V, C>(self.store, key, value))
     }
 }
 
@@ -230,7 +243,7 @@ impl<K: Key, V, C: Codec<V>> Iterator for Entries<'_, K, V, C> {
     type Item = Result<(K, V)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.next_with_page_key()?.map(|(_, key, value)| (key, value)))
+        Some(self.next_pair()?.map(|pair| self.read(&pair)))
     }
 }
 

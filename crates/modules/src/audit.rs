@@ -2,7 +2,10 @@
 //!
 //! Calls: nothing. Called by: market. Owns: store `audit`, attribute lists under 01.
 
-use ledger::{Ctx, Invariant, Map, Module, Prefixed, Result, Routes, Sdk, View, errors, paginate};
+use ledger::{
+    Ctx, Invariant, Map, Module, Prefixed, Result, Routes, Sdk, View, errors, paginate,
+    paginate_all,
+};
 use types::{
     Address,
     wire::akash::{
@@ -157,7 +160,7 @@ fn parse(text: &str) -> Result<Address> {
 
 fn all(view: &View, request: QueryAllProvidersAttributesRequest) -> Result<QueryProvidersResponse> {
     let (providers, page) =
-        paginate(view, RECORDS.walk(), request.pagination, |id, it| Ok(Some(show(&id, it))))?;
+        paginate_all(view, RECORDS.walk(), request.pagination, |id, it| Ok(show(&id, it)))?;
     Ok(QueryProvidersResponse { providers, pagination: Some(page) })
 }
 

@@ -4,12 +4,14 @@
 //! A list that asks for one state of one owner or provider walks an index of just those
 //! ([`OwnIndex`]), so that what has ended costs nothing to whoever asks for what lives.
 //!
-//! Called by: escrow, deployment, market, cert. Calls: the kernel's page keys. Owns: nothing.
-
-use std::collections::VecDeque;
+//! A page holds [`ledger::PAGE_MAX`] items at most, and a walk that costs too much ends it early:
+//! with fewer items, maybe none, and a page key to go on with.
+//!
+//! Called by: escrow, deployment, market, bme, cert. Calls: the kernel's page keys. Owns: nothing.
 
 use ledger::{
-    Codec, Ctx, DEFAULT_LIMIT, Fault, Follows, Index, Indexed, Key, Map, Result, StateKey, View,
+    Budget, Codec, Ctx, DEFAULT_LIMIT, Fault, Follows, Index, Indexed, Key, Map, PAGE_MAX, Result,
+    StateKey, View, offset_too_far,
 };
 use types::wire::cosmos::base::query::v1beta1::{PageRequest, PageResponse};
 
@@ -34,8 +36,9 @@ fn page<T>(items: Vec<T>, next_key: Vec<u8>) -> Page<T> {
     (items, PageResponse { next_key, total })
 }
 
-fn limit(request: &PageRequest) -> usize {
-    let limit = if request.limit == 0 { DEFAULT_LIMIT } else { request.limit };
+/// How many items a page of this request holds.
+pub(crate) fn limit(request: &PageRequest) -> usize {
+    let limit = if request.limit == 0 { DEFAULT_LIMIT } else { request.limit.min(PAGE_MAX) };
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
@@ -61,6 +64,7 @@ pub(crate) fn by_prefix<K: Key, V, C: Codec<V>, T>(
     };
     let states = resume.as_ref().map_or(states, |it| it.states.clone());
     let mut resume = resume;
+    let budget = Budget::new(view);
     let mut items = Vec::new();
     for (at, state) in states.iter().enumerate() {
         let (prefix, start) = match resume.take() {
@@ -83,7 +87,8 @@ pub(crate) fn by_prefix<K: Key, V, C: Codec<V>, T>(
         let mut entries = walk.iter(view);
         while let Some(entry) = entries.next_with_page_key() {
             let (pk, key, value) = entry?;
-            if items.len() == limit {
+            // Every entry is an item, so only an empty page would not get on.
+            if items.len() == limit || (!items.is_empty() && budget.is_spent(view)) {
                 let states = states.get(at..).unwrap_or_default().to_vec();
                 let prefix = [root, &prefix].concat();
                 return Ok(page(items, StateKey { states, prefix, pk, uns: Vec::new() }.encode()?));
@@ -181,19 +186,22 @@ pub(crate) struct Asked {
     pub(crate) page: Option<PageRequest>,
 }
 
+/// Keys on a way through a list, with the row where the way itself leads over rows.
+type Steps<'a, K, V> = Box<dyn Iterator<Item = Result<(K, Option<V>)>> + 'a>;
+
 impl<K: Key + Clone, V: prost::Message + Default> List<'_, K, V> {
-    /// The page: every row of the way, in a state that is asked for, that `pick` shows.
+    /// The page: every row of the way that `fits`, in a state that is asked for.
     pub(crate) fn page<T>(
         &self,
         view: &View,
         asked: Asked,
-        mut pick: impl FnMut(K, V) -> Result<Option<T>>,
+        fits: impl Fn(&K) -> bool,
+        mut show: impl FnMut(K, V) -> Result<T>,
     ) -> Result<Page<T>> {
         let request = asked.page.unwrap_or_default();
-        let limit = limit(&request);
-        let reverse = request.reverse;
+        let (limit, reverse) = (limit(&request), request.reverse);
         let mut skip = request.offset;
-        let (way, states, start) = if request.key.is_empty() {
+        let (way, states, mut start) = if request.key.is_empty() {
             if skip > 0 && !asked.state_given {
                 return Err(Fault::invalid_argument(
                     "invalid request parameters. if offset is set, filter.state must be provided",
@@ -210,121 +218,127 @@ impl<K: Key + Clone, V: prost::Message + Default> List<'_, K, V> {
             let (way, start) = self.resumed(asked.way, &key)?;
             (way, key.states, Some(start))
         };
+        let name = match way {
+            Way::Owner(_) => Some(self.names.owner),
+            Way::Provider(_) => self.names.provider,
+            Way::States => self.names.states,
+        };
+        // State after state, or one walk over all that are asked for.
+        let walks = if way == Way::States { states.len() } else { 1 };
 
+        let budget = Budget::new(view);
         let mut items = Vec::new();
-        let mut take = |key: K, value: V| -> Result<bool> {
-            let Some(item) = pick(key, value)? else { return Ok(true) };
-            if skip > 0 {
-                skip = skip.saturating_sub(1);
-                return Ok(true);
+        // The first key is always taken, so that a client who follows the page keys gets on.
+        let mut is_first = true;
+        for at in 0..walks {
+            let left = states.get(at..).unwrap_or_default();
+            let (steps, has_state) =
+                self.steps(view, &way, left, &asked.under, start.take(), reverse);
+            for step in steps {
+                let (key, value) = step?;
+                let is_spent = !is_first && budget.is_spent(view);
+                is_first = false;
+                if is_spent {
+                    if skip > 0 {
+                        return Err(offset_too_far());
+                    }
+                    return Ok(page(items, resume_at(left, &key, name)?));
+                }
+                if !fits(&key) {
+                    continue;
+                }
+                let mut row = value;
+                if !has_state {
+                    let found = row.map_or_else(|| self.row(view, &key), Ok)?;
+                    if !states.contains(&(self.state_of)(&found)) {
+                        continue;
+                    }
+                    row = Some(found);
+                }
+                if skip > 0 {
+                    skip = skip.saturating_sub(1);
+                    continue;
+                }
+                if items.len() == limit {
+                    return Ok(page(items, resume_at(left, &key, name)?));
+                }
+                let row = row.map_or_else(|| self.row(view, &key), Ok)?;
+                items.push(show(key, row)?);
             }
-            if items.len() == limit {
-                return Ok(false);
-            }
-            items.push(item);
-            Ok(true)
-        };
-        let resume_at = |states: &[u8], key: &K, name: Option<u8>| {
-            let prefix = states.first().copied().into_iter().collect();
-            let uns = name.into_iter().collect();
-            StateKey { states: states.to_vec(), prefix, pk: key.to_bytes(), uns }.encode()
-        };
-        let listed = |value: &V| states.contains(&(self.state_of)(value));
+        }
+        Ok(page(items, Vec::new()))
+    }
 
-        match &way {
+    /// A walk over what a way leads to, and whether all of it is in the first of `states`.
+    fn steps<'a>(
+        &self,
+        view: &'a View,
+        way: &Way,
+        states: &[u8],
+        under: &[u8],
+        start: Option<K>,
+        reverse: bool,
+    ) -> (Steps<'a, K, V>, bool) {
+        match way {
             Way::Owner(owner) => {
                 let whose = leading(owner);
-                let mut under = whose.clone();
                 // A page key of other rows than those that fit continues among all of the owner.
                 let start = start.as_ref().map(Key::to_bytes);
-                if asked.under.starts_with(&whose)
-                    && start.as_ref().is_none_or(|it| it.starts_with(&asked.under))
-                {
-                    under = asked.under;
-                }
-                let suffix = start.as_ref().map(|it| it.get(under.len()..).unwrap_or_default());
+                let is_under = |bytes: &Vec<u8>| bytes.starts_with(under);
+                let under = match under.starts_with(&whose) && start.as_ref().is_none_or(is_under) {
+                    true => under.to_vec(),
+                    false => whose,
+                };
                 let begins = start.as_ref().is_none_or(|it| it.starts_with(&under));
-                if let ([state], true) = (states.as_slice(), begins) {
-                    let index = &self.by_owner_state.0;
-                    let mut walk = index.walk().under(&(owner.clone(), *state)).under_bytes(&under);
+                let suffix = start.map(|it| it.get(under.len()..).unwrap_or_default().to_vec());
+                if let ([state], true) = (states, begins) {
+                    let walk = self.by_owner_state.0.walk().under(&(owner.clone(), *state));
+                    let mut walk = walk.under_bytes(&under).reversed(reverse);
                     if let Some(suffix) = suffix {
-                        walk = walk.from_bytes(suffix.to_vec());
+                        walk = walk.from_bytes(suffix);
                     }
-                    for entry in walk.reversed(reverse).iter(view) {
-                        let ((_, key), ()) = entry?;
-                        let value = self.row(view, &key)?;
-                        if !take(key.clone(), value)? {
-                            let next = resume_at(&states, &key, Some(self.names.owner))?;
-                            return Ok(page(items, next));
-                        }
-                    }
-                    return Ok(page(items, Vec::new()));
+                    let steps = walk.iter(view).map(|it| it.map(|((_, key), ())| (key, None)));
+                    return (Box::new(steps), true);
                 }
                 let mut walk = self.rows.walk().under_bytes(&under).reversed(reverse);
                 if let Some(suffix) = suffix {
-                    walk = walk.from_bytes(suffix.to_vec());
+                    walk = walk.from_bytes(suffix);
                 }
-                for row in walk.iter(view) {
-                    let (key, value) = row?;
-                    if listed(&value) && !take(key.clone(), value)? {
-                        let next = resume_at(&states, &key, Some(self.names.owner))?;
-                        return Ok(page(items, next));
-                    }
-                }
+                let steps = walk.iter(view).map(|it| it.map(|(key, row)| (key, Some(row))));
+                (Box::new(steps), false)
             }
             Way::Provider(provider) => {
-                if let ([state], Some(index)) = (states.as_slice(), self.by_provider_state) {
+                if let ([state], Some(index)) = (states, self.by_provider_state) {
                     let whose = (provider.clone(), *state);
                     let mut walk = index.0.walk().under(&whose).reversed(reverse);
                     if let Some(start) = start {
                         walk = walk.from(&(whose, start));
                     }
-                    for entry in walk.iter(view) {
-                        let ((_, key), ()) = entry?;
-                        let value = self.row(view, &key)?;
-                        if !take(key.clone(), value)? {
-                            let next = resume_at(&states, &key, self.names.provider)?;
-                            return Ok(page(items, next));
-                        }
-                    }
-                    return Ok(page(items, Vec::new()));
+                    let steps = walk.iter(view).map(|it| it.map(|((_, key), ())| (key, None)));
+                    return (Box::new(steps), true);
                 }
-                let Some(index) = self.by_provider else { return Ok(page(items, Vec::new())) };
+                let Some(index) = self.by_provider else {
+                    return (Box::new(std::iter::empty()), false);
+                };
                 let mut walk = index.walk().under(provider).reversed(reverse);
                 if let Some(start) = start {
                     walk = walk.from(&(provider.clone(), start));
                 }
-                for entry in walk.iter(view) {
-                    let ((_, key), ()) = entry?;
-                    let value = self.row(view, &key)?;
-                    if listed(&value) && !take(key.clone(), value)? {
-                        let next = resume_at(&states, &key, self.names.provider)?;
-                        return Ok(page(items, next));
-                    }
-                }
+                let steps = walk.iter(view).map(|it| it.map(|((_, key), ())| (key, None)));
+                (Box::new(steps), false)
             }
             Way::States => {
-                let mut left: VecDeque<u8> = states.iter().copied().collect();
-                let mut start = start;
-                while let Some(state) = left.front().copied() {
-                    let mut walk = self.by_state.walk().under(&state).reversed(reverse);
-                    if let Some(start) = start.take() {
-                        walk = walk.from(&(state, start));
-                    }
-                    for entry in walk.iter(view) {
-                        let ((_, key), ()) = entry?;
-                        let value = self.row(view, &key)?;
-                        if !take(key.clone(), value)? {
-                            let left: Vec<u8> = left.into_iter().collect();
-                            let next = resume_at(&left, &key, self.names.states)?;
-                            return Ok(page(items, next));
-                        }
-                    }
-                    left.pop_front();
+                let Some(state) = states.first() else {
+                    return (Box::new(std::iter::empty()), true);
+                };
+                let mut walk = self.by_state.walk().under(state).reversed(reverse);
+                if let Some(start) = start {
+                    walk = walk.from(&(*state, start));
                 }
+                let steps = walk.iter(view).map(|it| it.map(|((_, key), ())| (key, None)));
+                (Box::new(steps), true)
             }
         }
-        Ok(page(items, Vec::new()))
     }
 
     /// The way that a page key continues, and where. An owner or provider that the request does
@@ -358,16 +372,129 @@ impl<K: Key + Clone, V: prost::Message + Default> List<'_, K, V> {
         view: &View,
         key: &K,
         states: &[u8],
-        mut pick: impl FnMut(K, V) -> Result<Option<T>>,
+        show: impl FnOnce(K, V) -> Result<T>,
     ) -> Result<Page<T>> {
-        let found = match self.rows.get(view, key)? {
-            Some(value) if states.contains(&(self.state_of)(&value)) => pick(key.clone(), value)?,
-            _ => None,
-        };
-        Ok(page(found.into_iter().collect(), Vec::new()))
+        let found = self.rows.get(view, key)?;
+        let found = found.filter(|it| states.contains(&(self.state_of)(it)));
+        let shown = found.map(|it| show(key.clone(), it)).transpose()?;
+        Ok(page(shown.into_iter().collect(), Vec::new()))
     }
 
     fn row(&self, view: &View, key: &K) -> Result<V> {
         self.rows.get(view, key)?.ok_or_else(|| Fault::internal("an index entry has no row"))
+    }
+}
+
+/// The page key of the row to go on with.
+fn resume_at<K: Key>(states: &[u8], key: &K, name: Option<u8>) -> Result<Vec<u8>> {
+    let prefix = states.first().copied().into_iter().collect();
+    let uns = name.into_iter().collect();
+    StateKey { states: states.to_vec(), prefix, pk: key.to_bytes(), uns }.encode()
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::{WALK_GAS, testing};
+    use types::wire::akash::deployment::v1::Deployment;
+
+    use super::*;
+
+    type Row = (String, u64);
+
+    static BY_STATE: Index<u8, Row, Deployment> = Index::new("test", &[2], |_, it| state(it));
+    static OF_OWNER: StateOf<Row, Deployment> =
+        OwnIndex(Index::new("test", &[3], |key: &Row, it| (key.0.clone(), state(it))));
+    static ROWS: Indexed<Row, Deployment> = Indexed::new("test", &[1], &[&BY_STATE, &OF_OWNER]);
+    static LIST: List<Row, Deployment> = List {
+        rows: &ROWS,
+        by_state: &BY_STATE,
+        by_owner_state: &OF_OWNER,
+        by_provider: None,
+        by_provider_state: None,
+        state_of: state,
+        owner_of: |key| &key.0,
+        provider_of: |_| "",
+        names: TWO_WAYS,
+    };
+
+    fn state(row: &Deployment) -> u8 {
+        u8::try_from(row.state).unwrap()
+    }
+
+    /// Twelve rows of `a`, half of them in state 1, and one of `b`.
+    fn filled() -> Ctx {
+        let mut cx = testing::ctx();
+        let mut add = |owner: &str, number: u64, state| {
+            let row = Deployment { state, ..Deployment::default() };
+            ROWS.set(&mut cx, &(owner.to_owned(), number), &row).unwrap();
+        };
+        (0..12).for_each(|it| add("a", it, 1 + i32::try_from(it % 2).unwrap()));
+        add("b", 12, 1);
+        cx
+    }
+
+    /// A page of a walk in which each key that is looked at costs a quarter of the budget.
+    fn dear(cx: &Ctx, way: Way, states: &[u8], page: PageRequest) -> Result<Page<u64>> {
+        let (states, state_given) = (states.to_vec(), true);
+        let asked = Asked { way, under: Vec::new(), states, state_given, page: Some(page) };
+        let fits = |key: &Row| {
+            cx.consume_gas(WALK_GAS / 4 + 1, "test").unwrap();
+            key.1 > 1
+        };
+        LIST.page(cx, asked, fits, |key, _| Ok(key.1))
+    }
+
+    fn all_pages(way: &Way, states: &[u8]) -> (Vec<u64>, usize) {
+        let cx = filled();
+        let (mut seen, mut key, mut pages) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let request = PageRequest { key, limit: 100, ..PageRequest::default() };
+            let (items, page) = dear(&cx, way.clone(), states, request).unwrap();
+            assert!(items.len() <= 4, "{items:?}");
+            seen.extend(items);
+            pages += 1;
+            if page.next_key.is_empty() {
+                return (seen, pages);
+            }
+            key = page.next_key;
+        }
+    }
+
+    #[test]
+    fn dear_walks_end_their_pages_early_and_their_keys_lead_on() {
+        let owner = Way::Owner("a".to_owned());
+        assert_eq!(all_pages(&owner, &[1]), (vec![2, 4, 6, 8, 10], 2));
+        assert_eq!(all_pages(&owner, &[1, 2]), ((2..12).collect(), 3));
+        let even = [2, 4, 6, 8, 10, 12, 3, 5, 7, 9, 11];
+        assert_eq!(all_pages(&Way::States, &[1, 2]), (even.to_vec(), 4));
+    }
+
+    #[test]
+    fn an_offset_that_the_walk_does_not_reach_is_refused() {
+        let cx = filled();
+        let request = |offset| PageRequest { offset, limit: 1, ..PageRequest::default() };
+        assert_eq!(dear(&cx, Way::States, &[1], request(1)).unwrap().0, [4]);
+        let fault = dear(&cx, Way::States, &[1], request(5)).unwrap_err();
+        assert_eq!(fault, offset_too_far());
+    }
+
+    #[test]
+    fn no_page_holds_more_than_the_maximum() {
+        let request = |limit| PageRequest { limit, ..PageRequest::default() };
+        assert_eq!(limit(&request(u64::MAX)), usize::try_from(PAGE_MAX).unwrap());
+        assert_eq!(limit(&request(0)), 100);
+    }
+
+    #[test]
+    fn rows_that_are_skipped_are_not_read() {
+        let cx = filled();
+        let page = PageRequest { offset: 4, limit: 1, ..PageRequest::default() };
+        let page = Some(page);
+        let asked =
+            Asked { way: Way::States, under: Vec::new(), states: vec![1], state_given: true, page };
+        let before = cx.gas().used();
+        LIST.page(&cx, asked, |_| true, |key, _| Ok(key.1)).unwrap();
+        let used = cx.gas().used() - before;
+        assert!(used < 2000, "{used} gas for one row");
     }
 }

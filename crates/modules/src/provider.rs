@@ -3,7 +3,9 @@
 //! Calls: nothing. Called by: market. Owns: store `provider`, records under 01. That a provider
 //! with running leases stays is checked by market, which knows leases: it routes the deletion.
 
-use ledger::{Ctx, Invariant, Map, Module, Prefixed, Result, Routes, Sdk, View, errors, paginate};
+use ledger::{
+    Ctx, Invariant, Map, Module, Prefixed, Result, Routes, Sdk, View, errors, paginate_all,
+};
 use types::{
     Address,
     wire::akash::{
@@ -163,7 +165,7 @@ pub fn remove(cx: &mut Ctx, owner: &Address) -> Result {
 
 fn providers(view: &View, request: QueryProvidersRequest) -> Result<QueryProvidersResponse> {
     let (providers, page) =
-        paginate(view, PAGES.walk(), request.pagination, |_, record| Ok(Some(record)))
+        paginate_all(view, PAGES.walk(), request.pagination, |_, record| Ok(record))
             .map_err(internal)?;
     Ok(QueryProvidersResponse { providers, pagination: Some(page) })
 }

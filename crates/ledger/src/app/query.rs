@@ -12,7 +12,14 @@ use types::wire::{
 };
 
 use super::{App, committed, guard};
-use crate::{Ctx, Fault, Halt, Result, Runtime, Sdk, Status, halt, prefix_end};
+use crate::{Ctx, Fault, Halt, Result, Runtime, Sdk, Status, gas::Gas, halt, prefix_end};
+
+/// What the reads of one query may cost, in gas: about a second of work. Lists end their pages long
+/// before (`WALK_GAS`).
+const QUERY_GAS: u64 = 1_000_000_000;
+
+/// The most bytes of keys and values that `/store/NAME/subspace` answers.
+const SUBSPACE_BYTES_MAX: usize = 8 << 20;
 
 const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
 const BROADCAST: &str = "/cosmos.tx.v1beta1.Service/BroadcastTx";
@@ -98,12 +105,14 @@ impl<R: Runtime> App<R> {
 
     /// Runs a query's handler; a fault comes with the height it was reached at (0: it was not).
     fn answer(&self, path: &str, data: &[u8], height: i64) -> Result<(Vec<u8>, i64), (Fault, i64)> {
-        let cx = self.at(height).map_err(|fault| (fault, 0))?;
+        let mut cx = self.at(height).map_err(|fault| (fault, 0))?;
+        cx.set_gas(Gas::limited(QUERY_GAS));
         let height = cx.height();
         if path == SIMULATE {
             return self.simulate_service(data).map(|it| (it, height)).map_err(|it| (it, height));
         }
         match self.router.answer(&cx, path, data) {
+            _ if cx.gas().tripped().is_some() => Err((too_much(), height)),
             Some(answer) => answer.map(|it| (it, height)).map_err(|it| (it, height)),
             None => Err((unknown_method(path), 0)),
         }
@@ -205,6 +214,12 @@ fn pairs(snapshot: &store::Snapshot, store: &str, prefix: &[u8]) -> Result<Vec<u
     use crate::Base;
     let mut out = Vec::new();
     for (key, value) in Base::range(snapshot, store, prefix, prefix_end(prefix).as_deref(), false) {
+        if out.len() > SUBSPACE_BYTES_MAX {
+            let text = format!(
+                "more than {SUBSPACE_BYTES_MAX} bytes begin with this prefix; ask for a longer one"
+            );
+            return Err(Sdk::InvalidRequest.wrap(text));
+        }
         let mut pair = Vec::new();
         prost::encoding::bytes::encode(1, &key, &mut pair);
         prost::encoding::bytes::encode(2, &value, &mut pair);
@@ -220,6 +235,11 @@ fn raw(tx: &types::wire::cosmos::tx::v1beta1::Tx) -> Vec<u8> {
         signatures: tx.signatures.clone(),
     }
     .encode_to_vec()
+}
+
+fn too_much() -> Fault {
+    let text = "the answer takes more reading than a node does for one query; ask for less of it";
+    Fault::status(Status::ResourceExhausted, text)
 }
 
 fn unknown_method(path: &str) -> Fault {

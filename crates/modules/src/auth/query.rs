@@ -1,6 +1,6 @@
 //! Queries of auth. Texts of refusals are those that clients match.
 
-use ledger::{Fault, Result, Routes, View, paginate};
+use ledger::{Fault, Result, Routes, View, paginate_all};
 use prost_types::Any;
 use types::{
     Address,
@@ -45,9 +45,8 @@ fn account(view: &View, request: QueryAccountRequest) -> Result<QueryAccountResp
 }
 
 fn accounts(view: &View, request: QueryAccountsRequest) -> Result<QueryAccountsResponse> {
-    let (accounts, page) = paginate(view, ACCOUNTS.walk(), request.pagination, |_, account| {
-        Ok(Some(account.to_any()))
-    })?;
+    let (accounts, page) =
+        paginate_all(view, ACCOUNTS.walk(), request.pagination, |_, account| Ok(account.to_any()))?;
     Ok(QueryAccountsResponse { accounts, pagination: Some(page) })
 }
 

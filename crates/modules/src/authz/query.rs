@@ -1,6 +1,6 @@
 //! Grants by granter, by grantee, and between two.
 
-use ledger::{DEFAULT_LIMIT, Prefixed, Result, View, paginate};
+use ledger::{DEFAULT_LIMIT, Fault, Prefixed, Result, View, paginate_all};
 use types::{
     Address,
     wire::cosmos::{
@@ -38,7 +38,7 @@ pub(super) fn grants(view: &View, request: QueryGrantsRequest) -> Result<QueryGr
         return Ok(QueryGrantsResponse { grants: vec![grant], pagination: None });
     }
     let walk = GRANTS.walk().under(&(granter, grantee));
-    let (grants, page) = paginate(view, walk, counted(pagination), |_, grant| Ok(Some(grant)))?;
+    let (grants, page) = paginate_all(view, walk, counted(pagination), |_, grant| Ok(grant))?;
     Ok(QueryGrantsResponse { grants, pagination: Some(page) })
 }
 
@@ -58,8 +58,8 @@ pub(super) fn by_granter(
     let granter: Address = request.granter.parse()?;
     let walk = GRANTS.walk().under(&granter);
     let (grants, page) =
-        paginate(view, walk, counted(request.pagination), |(granter, grantee, _), grant| {
-            Ok(Some(shown(&granter, &grantee, grant)))
+        paginate_all(view, walk, counted(request.pagination), |(granter, grantee, _), grant| {
+            Ok(shown(&granter, &grantee, grant))
         })?;
     Ok(QueryGranterGrantsResponse { grants, pagination: Some(page) })
 }
@@ -70,13 +70,15 @@ pub(super) fn by_grantee(
 ) -> Result<QueryGranteeGrantsResponse> {
     let grantee: Address = request.grantee.parse()?;
     let walk = BY_GRANTEE.walk().under(&grantee);
-    let (grants, page) = paginate(
+    let (grants, page) = paginate_all(
         view,
         walk,
         counted(request.pagination),
         |(grantee, granter, Prefixed(msg_type)), _| {
             let id = GrantId::new(granter, grantee, text(msg_type));
-            Ok(find(view, &id)?.map(|grant| shown(&id.granter, &id.grantee, grant)))
+            let grant = find(view, &id)?;
+            let grant = grant.ok_or_else(|| Fault::internal("an index entry has no row"))?;
+            Ok(shown(&id.granter, &id.grantee, grant))
         },
     )?;
     Ok(QueryGranteeGrantsResponse { grants, pagination: Some(page) })

@@ -1,6 +1,6 @@
 //! Queries of bank. Texts of refusals are those that clients match.
 
-use ledger::{Fault, Result, Routes, View, paginate};
+use ledger::{Fault, Result, Routes, View, paginate_all};
 use types::{
     Address, Coin, validate_denom,
     wire::cosmos::bank::v1beta1::{
@@ -59,12 +59,12 @@ fn all_balances(
     QueryAllBalancesRequest { address, pagination, resolve_denom }: QueryAllBalancesRequest,
 ) -> Result<QueryAllBalancesResponse> {
     let walk = BALANCES.walk().under(&parse(&address)?);
-    let (balances, page) = paginate(view, walk, pagination, |(_, denom), amount| {
+    let (balances, page) = paginate_all(view, walk, pagination, |(_, denom), amount| {
         let shown = match METADATA.get(view, &denom)? {
             Some(metadata) if resolve_denom => metadata.display,
             _ => denom,
         };
-        Ok(Some(Coin::new(shown, amount).into()))
+        Ok(Coin::new(shown, amount).into())
     })?;
     Ok(QueryAllBalancesResponse { balances, pagination: Some(page) })
 }
@@ -76,9 +76,9 @@ fn spendable_balances(
     let address = parse(&address)?;
     let spendable = calls::spendable(view, &address)?;
     let walk = BALANCES.walk().under(&address);
-    let (balances, page) = paginate(view, walk, pagination, |(_, denom), _| {
+    let (balances, page) = paginate_all(view, walk, pagination, |(_, denom), _| {
         let amount = spendable.amount_of(&denom);
-        Ok(Some(Coin::new(denom, amount).into()))
+        Ok(Coin::new(denom, amount).into())
     })?;
     Ok(QuerySpendableBalancesResponse { balances, pagination: Some(page) })
 }
@@ -97,8 +97,8 @@ fn total_supply(
     view: &View,
     QueryTotalSupplyRequest { pagination }: QueryTotalSupplyRequest,
 ) -> Result<QueryTotalSupplyResponse> {
-    let (supply, page) = paginate(view, SUPPLY.walk(), pagination, |denom, amount| {
-        Ok(Some(Coin::new(denom, amount).into()))
+    let (supply, page) = paginate_all(view, SUPPLY.walk(), pagination, |denom, amount| {
+        Ok(Coin::new(denom, amount).into())
     })
     .map_err(|fault| Fault::internal(fault.grpc().1))?;
     Ok(QueryTotalSupplyResponse { supply, pagination: Some(page) })
@@ -119,7 +119,7 @@ fn denoms_metadata(
     request: QueryDenomsMetadataRequest,
 ) -> Result<QueryDenomsMetadataResponse> {
     let (metadatas, page) =
-        paginate(view, METADATA.walk(), request.pagination, |_, it| Ok(Some(it)))?;
+        paginate_all(view, METADATA.walk(), request.pagination, |_, it| Ok(it))?;
     Ok(QueryDenomsMetadataResponse { metadatas, pagination: Some(page) })
 }
 
@@ -149,11 +149,11 @@ fn denom_owners(
 ) -> Result<QueryDenomOwnersResponse> {
     check_denom(&denom)?;
     let walk = HOLDERS.walk().under(&denom);
-    let (denom_owners, page) = paginate(view, walk, pagination, |(denom, holder), ()| {
+    let (denom_owners, page) = paginate_all(view, walk, pagination, |(denom, holder), ()| {
         let address = Address::new(holder.0)?;
         let amount = calls::balance(view, &address, &denom)?;
         let balance = Coin::new(denom, amount).into();
-        Ok(Some(DenomOwner { address: address.to_string(), balance }))
+        Ok(DenomOwner { address: address.to_string(), balance })
     })?;
     Ok(QueryDenomOwnersResponse { denom_owners, pagination: Some(page) })
 }
@@ -175,8 +175,8 @@ fn send_enabled(
 ) -> Result<QuerySendEnabledResponse> {
     if denoms.is_empty() {
         let (send_enabled, page) =
-            paginate(view, SEND_ENABLED.walk(), pagination, |denom, enabled| {
-                Ok(Some(SendEnabled { denom, enabled }))
+            paginate_all(view, SEND_ENABLED.walk(), pagination, |denom, enabled| {
+                Ok(SendEnabled { denom, enabled })
             })?;
         return Ok(QuerySendEnabledResponse { send_enabled, pagination: Some(page) });
     }

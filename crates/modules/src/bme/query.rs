@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ledger::{DEFAULT_LIMIT, Fault, Key, Map, Result, StateKey, View, broken_key};
+use ledger::{Budget, Fault, Key, Map, Result, StateKey, View, broken_key, offset_too_far};
 use types::{
     Coin, Dec,
     wire::{
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     bank,
     base::{money, number},
-    oracle,
+    oracle, paging,
 };
 
 pub(super) fn params(view: &View, _: QueryParamsRequest) -> Result<QueryParamsResponse> {
@@ -95,11 +95,14 @@ struct Walk<'a> {
     reverse: bool,
     skip: u64,
     limit: usize,
+    budget: Budget,
+    /// The first record is always taken, so that a client who follows the page keys gets on.
+    is_first: bool,
     found: Vec<QueryLedgerRecordEntry>,
 }
 
 impl Walk<'_> {
-    /// Adds the records of a list; the key of the first that has no room, if any.
+    /// Adds the records of a list; the key to go on with if the page ends here.
     fn over<V: prost::Message + Default>(
         &mut self,
         view: &View,
@@ -122,6 +125,11 @@ impl Walk<'_> {
         let wanted = |filter: &str, found: &str| filter.is_empty() || filter == found;
         for row in walk.iter(view) {
             let (key, value) = row?;
+            let is_spent = !self.is_first && self.budget.is_spent(view);
+            self.is_first = false;
+            if is_spent {
+                return if self.skip > 0 { Err(offset_too_far()) } else { Ok(Some(key)) };
+            }
             let id = id(&key);
             if !wanted(source, &id.source) || !wanted(to_denom, &id.to_denom) {
                 continue;
@@ -167,12 +175,13 @@ pub(super) fn ledger(
             lists
         }
     };
-    let limit = if page.limit == 0 { DEFAULT_LIMIT } else { page.limit };
     let mut walk = Walk {
         filters: &request.filters,
         reverse,
         skip: if start.is_some() { 0 } else { page.offset },
-        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        limit: paging::limit(&page),
+        budget: Budget::new(view),
+        is_first: true,
         found: Vec::new(),
     };
     let mut left: VecDeque<u8> = lists.into();

@@ -50,16 +50,13 @@ pub(super) fn deployments(
     let states =
         paging::states(STATES, &filters.state, |it| State::from_str_name(it).map(i32::from))?;
     let first_page = request.pagination.as_ref().is_none_or(|it| it.key.is_empty());
-    let pick = |key: Key, deployment: Deployment| {
-        let wanted = (filters.owner.is_empty() || key.0 == filters.owner)
-            && (filters.dseq == 0 || key.1 == filters.dseq);
-        if !wanted {
-            return Ok(None);
-        }
-        show(view, deployment).map(Some).map_err(|it| Fault::internal(it.grpc().1))
+    let fits = |key: &Key| {
+        (filters.owner.is_empty() || key.0 == filters.owner)
+            && (filters.dseq == 0 || key.1 == filters.dseq)
     };
+    let show = |_: Key, it: Deployment| show(view, it).map_err(|it| Fault::internal(it.grpc().1));
     let (deployments, page) = if first_page && !filters.owner.is_empty() && filters.dseq != 0 {
-        LIST.single(view, &(filters.owner.clone(), filters.dseq), &states, pick)?
+        LIST.single(view, &(filters.owner.clone(), filters.dseq), &states, show)?
     } else {
         let way =
             if filters.owner.is_empty() { Way::States } else { Way::Owner(filters.owner.clone()) };
@@ -69,7 +66,7 @@ pub(super) fn deployments(
             owner => paging::leading(&owner.to_owned()),
         };
         let asked = Asked { way, under, states, state_given, page: request.pagination };
-        LIST.page(view, asked, pick)?
+        LIST.page(view, asked, fits, show)?
     };
     Ok(QueryDeploymentsResponse { deployments, pagination: Some(page) })
 }

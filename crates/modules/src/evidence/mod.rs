@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use ledger::{Ctx, Fault, Map, Module, Raw, Result, Routes, Sdk, View, nanos, paginate};
+use ledger::{Ctx, Fault, Map, Module, Raw, Result, Routes, Sdk, View, nanos, paginate_all};
 use prost::{Message, Name};
 use prost_types::Any;
 use sha2::{Digest, Sha256};
@@ -156,7 +156,7 @@ fn decode_hex(text: &str) -> Result<Vec<u8>, String> {
 
 fn all_evidence(view: &View, request: QueryAllEvidenceRequest) -> Result<QueryAllEvidenceResponse> {
     let (evidence, page) =
-        paginate(view, EVIDENCE.walk(), request.pagination, |_, bytes| any_of(&bytes).map(Some))?;
+        paginate_all(view, EVIDENCE.walk(), request.pagination, |_, bytes| any_of(&bytes))?;
     Ok(QueryAllEvidenceResponse { evidence, pagination: Some(page) })
 }
 

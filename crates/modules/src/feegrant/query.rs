@@ -1,6 +1,6 @@
 //! Allowances by grantee, by granter, and between two.
 
-use ledger::{Fault, Key, Paging, Prefixed, Result, View, paginate};
+use ledger::{Fault, Key, Paging, Prefixed, Result, View, paginate_all};
 use types::{
     Address,
     wire::cosmos::feegrant::v1beta1::{
@@ -28,7 +28,7 @@ pub(super) fn allowances(
 ) -> Result<QueryAllowancesResponse> {
     let grantee: Address = request.grantee.parse()?;
     let walk = ALLOWANCES.walk().under(&grantee);
-    let (allowances, page) = paginate(view, walk, request.pagination, |_, it| Ok(Some(it)))?;
+    let (allowances, page) = paginate_all(view, walk, request.pagination, |_, it| Ok(it))?;
     Ok(QueryAllowancesResponse { allowances, pagination: Some(page) })
 }
 
@@ -41,11 +41,11 @@ pub(super) fn by_granter(
     let walk = BY_GRANTER.walk().under(&granter);
     let mut last = None;
     let (allowances, mut page) =
-        paginate(view, walk, request.pagination, |(granter, Prefixed(grantee)), _| {
+        paginate_all(view, walk, request.pagination, |(granter, Prefixed(grantee)), _| {
             let id = GrantId { granter, grantee: Address::new(grantee)? };
             let found = ALLOWANCES.get(view, &id.key())?;
             last = Some(id);
-            Ok(found)
+            found.ok_or_else(|| Fault::internal("an index entry has no row"))
         })?;
     let is_full = u64::try_from(allowances.len()).is_ok_and(|it| it == limit);
     if let (true, true, Some(last)) = (is_full, page.next_key.is_empty(), last)

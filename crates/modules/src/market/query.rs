@@ -109,21 +109,20 @@ pub(super) fn orders(view: &View, request: QueryOrdersRequest) -> Result<QueryOr
     let wanted = (filters.owner.clone(), filters.dseq, filters.gseq, filters.oseq);
     let whole = !wanted.0.is_empty() && wanted.1 != 0 && wanted.2 != 0 && wanted.3 != 0;
     let first_page = request.pagination.as_ref().is_none_or(|it| it.key.is_empty());
-    let pick = |key: OrderKey, order: Order| {
-        let fit = fits(&wanted.0, &key.0)
+    let fit = |key: &OrderKey| {
+        fits(&wanted.0, &key.0)
             && fits(&wanted.1, &key.1)
             && fits(&wanted.2, &key.2)
-            && fits(&wanted.3, &key.3);
-        Ok(fit.then_some(order))
+            && fits(&wanted.3, &key.3)
     };
     let (orders, page) = if whole && first_page {
-        ORDER_LIST.single(view, &wanted, &states, pick)?
+        ORDER_LIST.single(view, &wanted, &states, |_, order| Ok(order))?
     } else {
         let way = way(&filters.owner, "");
         let state_given = !filters.state.is_empty();
         let under = under(&filters.owner, filters.dseq, filters.gseq, filters.oseq);
         let asked = Asked { way, under, states, state_given, page: request.pagination };
-        ORDER_LIST.page(view, asked, pick)?
+        ORDER_LIST.page(view, asked, fit, |_, order| Ok(order))?
     };
     Ok(QueryOrdersResponse { orders, pagination: Some(page) })
 }
@@ -133,20 +132,20 @@ pub(super) fn bids(view: &View, request: QueryBidsRequest) -> Result<QueryBidsRe
     let states = paging::states(BID_STATES, &filters.state, |it| {
         bid::State::from_str_name(it).map(i32::from)
     })?;
-    let pick = |key: BidKey, bid: Bid| {
-        let fit = fits(&filters.owner, &key.0)
+    let fit = |key: &BidKey| {
+        fits(&filters.owner, &key.0)
             && fits(&filters.dseq, &key.1)
             && fits(&filters.gseq, &key.2)
             && fits(&filters.oseq, &key.3)
             && fits(&filters.provider, &key.4)
-            && fits(&filters.bseq, &key.5);
-        if fit { show_bid(view, bid).map(Some).map_err(internal) } else { Ok(None) }
+            && fits(&filters.bseq, &key.5)
     };
     let way = way(&filters.owner, &filters.provider);
     let state_given = !filters.state.is_empty();
     let under = under(&filters.owner, filters.dseq, filters.gseq, filters.oseq);
     let asked = Asked { way, under, states, state_given, page: request.pagination };
-    let (bids, page) = BID_LIST.page(view, asked, pick)?;
+    let (bids, page) =
+        BID_LIST.page(view, asked, fit, |_, it| show_bid(view, it).map_err(internal))?;
     Ok(QueryBidsResponse { bids, pagination: Some(page) })
 }
 
@@ -156,19 +155,19 @@ pub(super) fn leases(view: &View, request: QueryLeasesRequest) -> Result<QueryLe
         lease::State::from_str_name(it).map(i32::from)
     })?;
     // `bseq` is not looked at.
-    let pick = |key: BidKey, lease: Lease| {
-        let fit = fits(&filters.owner, &key.0)
+    let fit = |key: &BidKey| {
+        fits(&filters.owner, &key.0)
             && fits(&filters.dseq, &key.1)
             && fits(&filters.gseq, &key.2)
             && fits(&filters.oseq, &key.3)
-            && fits(&filters.provider, &key.4);
-        if fit { show_lease(view, lease).map(Some).map_err(internal) } else { Ok(None) }
+            && fits(&filters.provider, &key.4)
     };
     let way = way(&filters.owner, &filters.provider);
     let state_given = !filters.state.is_empty();
     let under = under(&filters.owner, filters.dseq, filters.gseq, filters.oseq);
     let asked = Asked { way, under, states, state_given, page: request.pagination };
-    let (leases, page) = LEASE_LIST.page(view, asked, pick)?;
+    let (leases, page) =
+        LEASE_LIST.page(view, asked, fit, |_, it| show_lease(view, it).map_err(internal))?;
     Ok(QueryLeasesResponse { leases, pagination: Some(page) })
 }
 

@@ -1,6 +1,6 @@
 //! Params, ends of leases, declines of an order; lists with the standard pages.
 
-use ledger::{Fault, Result, View, paginate};
+use ledger::{Fault, Result, View, paginate_all};
 use types::{
     Address,
     wire::haggle::market::v1::{
@@ -37,7 +37,7 @@ pub(super) fn lease_ends(
         0 => ENDS.walk().under(&request.owner),
         dseq => ENDS.walk().under(&(request.owner, dseq)),
     };
-    let (ends, page) = paginate(view, walk, request.pagination, |_, end| Ok(Some(end)))?;
+    let (ends, page) = paginate_all(view, walk, request.pagination, |_, end| Ok(end))?;
     Ok(QueryLeaseEndsResponse { ends, pagination: Some(page) })
 }
 
@@ -48,7 +48,7 @@ pub(super) fn declines(
 ) -> Result<QueryDeclinesResponse> {
     check_owner(&request.id.owner)?;
     let walk = DECLINES.walk().under(&order_key(&request.id));
-    let (declines, page) = paginate(view, walk, request.pagination, |_, it| Ok(Some(it)))?;
+    let (declines, page) = paginate_all(view, walk, request.pagination, |_, it| Ok(it))?;
     Ok(QueryDeclinesResponse { declines, pagination: Some(page) })
 }
 

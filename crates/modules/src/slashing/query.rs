@@ -1,6 +1,6 @@
 //! Queries of slashing.
 
-use ledger::{Fault, Result, Routes, View, paginate};
+use ledger::{Fault, Result, Routes, View, paginate_all};
 use types::wire::cosmos::slashing::v1beta1::{
     QueryParamsRequest, QueryParamsResponse, QuerySigningInfoRequest, QuerySigningInfoResponse,
     QuerySigningInfosRequest, QuerySigningInfosResponse,
@@ -31,6 +31,6 @@ fn signing_infos(
     view: &View,
     request: QuerySigningInfosRequest,
 ) -> Result<QuerySigningInfosResponse> {
-    let (info, page) = paginate(view, INFOS.walk(), request.pagination, |_, info| Ok(Some(info)))?;
+    let (info, page) = paginate_all(view, INFOS.walk(), request.pagination, |_, info| Ok(info))?;
     Ok(QuerySigningInfosResponse { info, pagination: Some(page) })
 }

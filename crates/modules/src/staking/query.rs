@@ -1,6 +1,6 @@
 //! Queries of staking. Texts of refusals are those that clients match.
 
-use ledger::{Fault, Result, Routes, View, paginate};
+use ledger::{Fault, Result, Routes, View, paginate, paginate_all};
 use types::{
     Address, Coin, Dec, Int, ValAddress,
     wire::cosmos::staking::v1beta1::{
@@ -69,6 +69,10 @@ fn both(delegator: &str, operator: &str) -> Result<(Address, ValAddress)> {
     Ok((delegator_of(delegator)?, operator_of(operator)?))
 }
 
+fn no_row() -> Fault {
+    Fault::internal("an index entry has no row")
+}
+
 fn internal(fault: Fault) -> Fault {
     Fault::internal(fault.to_string())
 }
@@ -114,9 +118,9 @@ fn validator_delegations(
     let operator = operator_of(&request.validator_addr)?;
     let walk = DELEGATIONS_TO.walk().under(&bytes(&operator));
     let (delegation_responses, page) =
-        paginate(view, walk, request.pagination, |(operator, delegator), ()| {
+        paginate_all(view, walk, request.pagination, |(operator, delegator), ()| {
             let found = DELEGATIONS.get(view, &(delegator, operator))?;
-            found.map(|it| response(view, it)).transpose()
+            response(view, found.ok_or_else(no_row)?)
         })?;
     Ok(QueryValidatorDelegationsResponse { delegation_responses, pagination: Some(page) })
 }
@@ -128,8 +132,8 @@ fn validator_unbondings(
     let operator = operator_of(&request.validator_addr)?;
     let walk = UNBONDINGS_FROM.walk().under(&bytes(&operator));
     let (unbonding_responses, page) =
-        paginate(view, walk, request.pagination, |(operator, delegator), ()| {
-            UNBONDINGS.get(view, &(delegator, operator))
+        paginate_all(view, walk, request.pagination, |(operator, delegator), ()| {
+            UNBONDINGS.get(view, &(delegator, operator))?.ok_or_else(no_row)
         })?;
     Ok(QueryValidatorUnbondingDelegationsResponse { unbonding_responses, pagination: Some(page) })
 }
@@ -168,7 +172,7 @@ fn delegator_delegations(
     let delegator = delegator_of(&request.delegator_addr)?;
     let walk = DELEGATIONS.walk().under(&bytes(&delegator));
     let (delegation_responses, page) =
-        paginate(view, walk, request.pagination, |_, it| response(view, it).map(Some))?;
+        paginate_all(view, walk, request.pagination, |_, it| response(view, it))?;
     Ok(QueryDelegatorDelegationsResponse { delegation_responses, pagination: Some(page) })
 }
 
@@ -178,8 +182,7 @@ fn delegator_unbondings(
 ) -> Result<QueryDelegatorUnbondingDelegationsResponse> {
     let delegator = delegator_of(&request.delegator_addr)?;
     let walk = UNBONDINGS.walk().under(&bytes(&delegator));
-    let (unbonding_responses, page) =
-        paginate(view, walk, request.pagination, |_, it| Ok(Some(it)))?;
+    let (unbonding_responses, page) = paginate_all(view, walk, request.pagination, |_, it| Ok(it))?;
     Ok(QueryDelegatorUnbondingDelegationsResponse { unbonding_responses, pagination: Some(page) })
 }
 
@@ -235,9 +238,9 @@ fn redelegations(
             .parse()
             .map_err(|error: types::AddressError| Fault::internal(error.to_string()))?;
         let walk = REDELEGATIONS_FROM.walk().under(&bytes(&from));
-        let (list, page) = paginate(view, walk, pagination, |(from, delegator, to), ()| {
+        let (list, page) = paginate_all(view, walk, pagination, |(from, delegator, to), ()| {
             let found = REDELEGATIONS.get(view, &(delegator, from, to))?;
-            found.map(|it| redelegation_response(view, it)).transpose()
+            redelegation_response(view, found.ok_or_else(no_row)?)
         })
         .map_err(internal)?;
         (list, Some(page))
@@ -247,7 +250,7 @@ fn redelegations(
             .map_err(|error: types::AddressError| Fault::internal(error.to_string()))?;
         let walk = REDELEGATIONS.walk().under(&bytes(&delegator));
         let (list, page) =
-            paginate(view, walk, pagination, |_, it| redelegation_response(view, it).map(Some))
+            paginate_all(view, walk, pagination, |_, it| redelegation_response(view, it))
                 .map_err(internal)?;
         (list, Some(page))
     };
@@ -260,9 +263,9 @@ fn delegator_validators(
 ) -> Result<QueryDelegatorValidatorsResponse> {
     let delegator = delegator_of(&request.delegator_addr)?;
     let walk = DELEGATIONS.walk().under(&bytes(&delegator));
-    let (validators, page) = paginate(view, walk, request.pagination, |(_, operator), _| {
+    let (validators, page) = paginate_all(view, walk, request.pagination, |(_, operator), _| {
         let validator = state::must_load(view, &ValAddress::new(operator.0)?)?;
-        Ok(Some(validator.to_wire()))
+        Ok(validator.to_wire())
     })
     .map_err(internal)?;
     Ok(QueryDelegatorValidatorsResponse { validators, pagination: Some(page) })
