@@ -67,6 +67,7 @@ pub fn local(accounts: &[(Address, Coins)]) -> Value {
         "denoms": { "params": { "denoms": DENOMS } },
         "oracle": oracle(accounts),
         "bme": bme(),
+        "limits": { "params": { "enabled": true }, "rules": [], "deployments": [] },
         "receipts": {
             "params": { "lease_ends": true, "max_declines": 100 },
             "lease_ends": [],

@@ -36,6 +36,7 @@ pub mod genesis;
 pub mod genutil;
 pub mod gov;
 pub mod ibc;
+pub mod limits;
 pub mod market;
 pub mod mint;
 pub mod oracle;

@@ -3,33 +3,33 @@
 
 use crate::{
     ante, audit, auth, authz, awasm, bank, bme, cert, consensus, denoms, deployment, distribution,
-    epochs, escrow, evidence, feegrant, genutil, gov, ibc, market, mint, oracle, params, provider,
-    receipts, slashing, staking, transfer, upgrade, vesting, wasm,
+    epochs, escrow, evidence, feegrant, genutil, gov, ibc, limits, market, mint, oracle, params,
+    provider, receipts, slashing, staking, transfer, upgrade, vesting, wasm,
 };
 
 ledger::runtime! {
     /// The ledger of the market.
     pub struct Market;
-    modules: auth::Auth, bank::Bank, consensus::Consensus, authz::Authz,
+    modules: auth::Auth, bank::Bank, limits::Limits, consensus::Consensus, authz::Authz,
         feegrant::Feegrant, vesting::Vesting, staking::Staking,
         distribution::Distribution, mint::Mint, params::Params, upgrade::Upgrade, gov::Gov,
         slashing::Slashing, evidence::Evidence, ibc::Ibc, ibc::Tendermint, transfer::Transfer, genutil::Genutil, epochs::Epochs, oracle::Oracle, bme::Bme, awasm::Awasm, wasm::Wasm, escrow::Escrow, provider::Provider,
         audit::Audit, cert::Cert, denoms::Denoms, receipts::Receipts, deployment::Deployment, market::Market;
     ante: ante::Ante;
     pre_block: "upgrade", "auth";
-    genesis: "auth", "authz", "bank", "distribution", "staking", "slashing", "gov", "vesting",
+    genesis: "auth", "authz", "limits", "bank", "distribution", "staking", "slashing", "gov", "vesting",
         "params", "audit", "upgrade", "mint", "crisis", "ibc", "07-tendermint", "evidence", "transfer",
         "consensus",
         "feegrant", "cert", "oracle", "denoms", "receipts", "deployment", "provider", "market", "genutil",
         "epochs", "bme", "escrow", "awasm", "wasm";
     begin_block: "epochs", "07-tendermint", "audit", "auth", "authz", "awasm", "bank", "cert",
-        "consensus", "denoms", "deployment", "distribution", "feegrant", "genutil", "gov",
+        "consensus", "denoms", "deployment", "distribution", "feegrant", "genutil", "gov", "limits",
         "market", "mint", "oracle", "params", "provider", "receipts", "transfer", "upgrade", "vesting",
         "slashing", "bme", "wasm", "evidence", "escrow", "staking", "ibc";
     end_block: "gov", "staking", "07-tendermint", "audit", "auth", "authz", "awasm", "bank", "bme",
         "cert", "consensus", "denoms", "deployment", "distribution", "epochs", "escrow",
         "evidence", "feegrant", "genutil", "ibc", "market", "mint", "oracle", "params", "provider",
-        "receipts", "slashing", "transfer", "upgrade", "vesting", "wasm";
+        "receipts", "slashing", "transfer", "upgrade", "vesting", "wasm", "limits";
 }
 
 #[cfg(test)]

@@ -16,12 +16,13 @@ use types::{
                 MsgUndelegate, StakeAuthorization, stake_authorization::ValidatorsOneOf,
             },
         },
+        haggle::limits::v1::SpendingLimitAuthorization,
         ibc::applications::transfer::v1::{MsgTransfer, TransferAuthorization},
     },
 };
 
 use super::{Error, deposit};
-use crate::bank;
+use crate::{bank, limits};
 
 /// An authorization of any kind, unpacked.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +37,8 @@ pub(super) enum Authorization {
     Deposit(DepositAuthorization),
     /// Transfers to other chains: kept, not executed here.
     Transfer(TransferAuthorization),
+    /// A rule: many types of messages, and a cap over all of them. Kept by limits.
+    Rule(Box<SpendingLimitAuthorization>),
 }
 
 /// What an authorization says to a message.
@@ -74,6 +77,9 @@ impl Authorization {
             it if it == StakeAuthorization::type_url() => read(value).map(Self::Stake),
             it if it == DepositAuthorization::type_url() => read(value).map(Self::Deposit),
             it if it == TransferAuthorization::type_url() => read(value).map(Self::Transfer),
+            it if it == SpendingLimitAuthorization::type_url() => {
+                read(value).map(|it| Self::Rule(Box::new(it)))
+            }
             it => Err(Sdk::InvalidType.wrap(format!("expected an authorization, got {it}"))),
         }
     }
@@ -85,6 +91,7 @@ impl Authorization {
             Self::Stake(it) => pack(it),
             Self::Deposit(it) => pack(it),
             Self::Transfer(it) => pack(it),
+            Self::Rule(it) => pack(&**it),
         }
     }
 
@@ -100,6 +107,7 @@ impl Authorization {
                 Err(fault.context("allocations cannot be empty"))
             }
             Self::Transfer(_) => Ok(()),
+            Self::Rule(it) => limits::validate(it),
         }
     }
 
@@ -119,6 +127,7 @@ impl Authorization {
             },
             Self::Deposit(_) => MsgAccountDeposit::type_url(),
             Self::Transfer(_) => MsgTransfer::type_url(),
+            Self::Rule(_) => limits::type_url(),
         }
     }
 
@@ -133,6 +142,8 @@ impl Authorization {
                 let text = format!("unrecognized message route: {}", message.type_url);
                 Err(Sdk::UnknownRequest.wrap(text))
             }
+            // Asked in limits, before any grant is looked for.
+            Self::Rule(_) => Ok(Verdict::Refused),
         }
     }
 }

@@ -26,7 +26,10 @@ use types::{
 pub use types::wire::akash::escrow::v1::deposit_authorization::Scope;
 
 use super::{GrantId, authorization::Authorization, find, save, state::next_granter};
-use crate::base::{money, number};
+use crate::{
+    base::{money, number},
+    limits,
+};
 
 mod escrow {
     ledger::errors_in! { "escrow";
@@ -171,6 +174,10 @@ pub fn draw(
         let Some(granter) = next_granter(cx, grantee, &msg_type, last.as_ref())? else { break };
         let id = GrantId::new(granter.clone(), grantee.clone(), &*msg_type);
         last = Some(granter.clone());
+        // Who is under a rule spends by it alone.
+        if limits::governs(cx, &granter, grantee)? {
+            continue;
+        }
         let Some(grant) = find(cx, &id)? else { continue };
         // A grant that expires with this block cannot be written any more.
         if grant.expiration.is_some_and(|it| !is_later(&it, cx)) {

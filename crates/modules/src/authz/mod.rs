@@ -1,9 +1,10 @@
-//! Who may send which messages in whose name: grants, and messages executed under them
-//! (cosmos.md 4.12).
+//! Who may send which messages in whose name: grants, and messages executed under them (cosmos.md
+//! 4.12).
 //!
-//! Calls: auth, bank (whom a grant may create), and by the kernel's routes whatever module a
-//! carried message belongs to. Called by: escrow, which draws deposits from grants. Owns: store
-//! `authz`: grants under 01, their expiry queue under 02, indexes by grantee under 03 and 04.
+//! Calls: auth, bank (whom a grant may create), limits (rules, which replace all other grants
+//! between two accounts), and by the kernel's routes whatever module a carried message belongs to.
+//! Called by: escrow, which draws deposits from grants. Owns: store `authz`: grants under 01, their
+//! expiry queue under 02, indexes by grantee under 03 and 04.
 
 mod authorization;
 pub mod deposit;
@@ -14,7 +15,7 @@ mod tests;
 
 pub use state::{GrantId, delete, find, save};
 
-use ledger::{Ctx, Invariant, Module, Result, Routes, Sdk, View, errors, signers_of};
+use ledger::{Ctx, Invariant, Module, Result, Routes, Sdk, View, errors, holds, signers_of};
 use prost_types::{Any, Timestamp};
 use types::{
     Address,
@@ -24,19 +25,22 @@ use types::{
     },
 };
 
-use crate::{auth, bank, base::moment::Moment};
+use crate::{auth, bank, base::moment::Moment, limits};
 use authorization::{Authorization, Verdict};
 
 pub struct Authz;
 
 impl Module for Authz {
     const NAME: &'static str = "authz";
-    const INVARIANTS: &'static [Invariant] =
-        &[Invariant("every grant is in its indexes and its queue", state::is_whole)];
+    const INVARIANTS: &'static [Invariant] = &[
+        Invariant("every grant is in its indexes and its queue", state::is_whole),
+        Invariant("every rule that stands is a grant, and every such grant a rule", rules_match),
+    ];
     type Genesis = GenesisState;
 
     fn routes(r: &mut Routes<'_>) {
         r.msg(grant).msg(exec).msg(revoke);
+        r.hook(returned);
         r.query(query::grants).query(query::by_granter).query(query::by_grantee);
     }
 
@@ -48,6 +52,9 @@ impl Module for Authz {
             let (granter, grantee) =
                 (parse("granter", &entry.granter)?, parse("grantee", &entry.grantee)?);
             let authorization = Authorization::from_any(entry.authorization.as_ref())?;
+            if let Authorization::Rule(it) = &authorization {
+                limits::adopt(cx, &granter, &grantee, it, entry.expiration)?;
+            }
             let id = GrantId::new(granter, grantee, authorization.msg_type());
             state::put(cx, &id, authorization.to_any(), entry.expiration)?;
         }
@@ -96,13 +103,18 @@ fn grant(cx: &mut Ctx, MsgGrant { granter, grantee, grant }: MsgGrant) -> Result
         return Err(Sdk::InvalidType.wrap(format!("{msg_type} doesn't exist.")));
     }
     let id = GrantId::new(granter, grantee, msg_type);
-    save(cx, &id, authorization.to_any(), grant.expiration)
+    save(cx, &id, authorization.to_any(), grant.expiration)?;
+    match &authorization {
+        Authorization::Rule(it) => limits::bind(cx, &id.granter, &id.grantee, it, grant.expiration),
+        _ => Ok(()),
+    }
 }
 
 /// Messages that a module executes, and those of IBC: grants of them may be given before the
 /// ledger has a module for them.
 fn is_grantable(cx: &Ctx, msg_type: &str) -> bool {
     cx.executes(msg_type)
+        || msg_type == limits::type_url()
         || (msg_type.starts_with("/ibc.") && registry().resolve(msg_type).is_some())
 }
 
@@ -114,7 +126,48 @@ fn revoke(cx: &mut Ctx, MsgRevoke { granter, grantee, msg_type_url }: MsgRevoke)
     if msg_type_url.is_empty() {
         return Err(Sdk::InvalidRequest.wrap("missing msg method name"));
     }
-    delete(cx, &GrantId::new(granter, grantee, msg_type_url))
+    let id = GrantId::new(granter, grantee, msg_type_url);
+    if id.msg_type == limits::type_url()
+        && limits::unbind(cx, &id.granter, &id.grantee)?
+        && find(cx, &id)?.is_none()
+    {
+        // It ended before, and kept the other grants shut until now.
+        state::tell_revoked(cx, &id);
+        return Ok(());
+    }
+    delete(cx, &id)
+}
+
+/// A dead-man date came: the grant goes, the rule stays.
+fn returned(cx: &mut Ctx, fact: &limits::Returned) -> Result {
+    let id = GrantId::new(fact.owner.clone(), fact.key.clone(), limits::type_url());
+    if find(cx, &id)?.is_some() { delete(cx, &id) } else { Ok(()) }
+}
+
+/// The invariant: authz and limits say the same of the rules that are neither over nor taken back.
+fn rules_match(view: &View) -> Result {
+    let mut grants = 0usize;
+    for entry in state::all(view) {
+        let (id, grant) = entry?;
+        grants = grants.saturating_add(usize::from(id.msg_type == limits::type_url()));
+        if let Authorization::Rule(it) = Authorization::from_any(grant.authorization.as_ref())? {
+            let rule = limits::find(view, &id.granter, &id.grantee)?;
+            let same = rule.is_some_and(|rule| {
+                rule.limits == *it && rule.expiration == grant.expiration && !rule.returned
+            });
+            holds!(same, "grant {id:?} is no rule")?;
+        }
+    }
+    let mut standing = 0usize;
+    for rule in limits::rules(view) {
+        let rule = rule?;
+        if limits::stands(&rule, &view.time()) {
+            let id = GrantId::new(rule.owner.parse()?, rule.key.parse()?, limits::type_url());
+            holds!(find(view, &id)?.is_some(), "rule {id:?} is no grant")?;
+            standing = standing.saturating_add(1);
+        }
+    }
+    holds!(standing <= grants, "{standing} rules stand, {grants} are granted")
 }
 
 /// Executes messages in order, each in the name of its one signer; the first failure undoes them
@@ -131,7 +184,10 @@ fn exec(cx: &mut Ctx, MsgExec { grantee, msgs }: MsgExec) -> Result<MsgExecRespo
     for (index, message) in msgs.iter().enumerate() {
         let signers = signers_of(message)?;
         let [granter] = signers.as_slice() else { return Err(Error::ManySigners.into()) };
-        if *granter != grantee {
+        let ruled = *granter != grantee && limits::governs(cx, granter, &grantee)?;
+        if ruled {
+            limits::admit(cx, granter, &grantee, message)?;
+        } else if *granter != grantee {
             let id = GrantId::new(granter.clone(), grantee.clone(), &*message.type_url);
             authorize(cx, &id, message)?;
         }
@@ -139,9 +195,13 @@ fn exec(cx: &mut Ctx, MsgExec { grantee, msgs }: MsgExec) -> Result<MsgExecRespo
             let text = format!("unrecognized message route: {}", message.type_url);
             return Err(Sdk::UnknownRequest.wrap(text));
         }
+        let from = cx.events().len();
         let reply = cx
             .dispatch_carried(message, ("authz_msg_index", &index.to_string()))
             .map_err(|it| it.context(format!("failed to execute message; message {index}")))?;
+        if ruled {
+            limits::settle(cx, granter, &grantee, message, from)?;
+        }
         results.push(reply.value);
     }
     Ok(MsgExecResponse { results })

@@ -134,12 +134,16 @@ pub fn delete(cx: &mut Ctx, id: &GrantId) -> Result {
     if let Some(at) = grant.expiration {
         dequeue(cx, id, at)?;
     }
-    cx.emit(EventRevoke {
-        msg_type_url: msg_type.clone(),
-        granter: granter.to_string(),
-        grantee: grantee.to_string(),
-    });
+    tell_revoked(cx, id);
     Ok(())
+}
+
+pub(super) fn tell_revoked(cx: &mut Ctx, id: &GrantId) {
+    cx.emit(EventRevoke {
+        msg_type_url: id.msg_type.clone(),
+        granter: id.granter.to_string(),
+        grantee: id.grantee.to_string(),
+    });
 }
 
 fn remove(cx: &mut Ctx, id: &GrantId) -> Result {

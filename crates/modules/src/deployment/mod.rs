@@ -1,8 +1,9 @@
 //! What tenants want to run: deployments and their groups (chain.md 4).
 //!
-//! Calls: escrow (to show accounts). Called by: market. Owns: store `deployment`, deployments
-//! under 11, groups under 12, params under 14. Messages that also create or close orders are
-//! routed by market, which stands above: this chapter has their state, checks and events.
+//! Calls: escrow (to show accounts), limits (which deployment closed). Called by: market. Owns:
+//! store `deployment`, deployments under 11, groups under 12, params under 14. Messages that also
+//! create or close orders are routed by market, which stands above: this chapter has their state,
+//! checks and events.
 
 mod genesis;
 pub mod groups;

@@ -15,7 +15,10 @@ use types::{
 };
 
 use super::Error;
-use crate::paging::{OwnIndex, StateOf};
+use crate::{
+    limits,
+    paging::{OwnIndex, StateOf},
+};
 
 /// Owner's text, dseq.
 pub(super) type Key = (String, u64);
@@ -117,6 +120,7 @@ pub fn create(
 pub fn close(cx: &mut Ctx, mut deployment: Deployment) -> Result {
     deployment.state = State::Closed.into();
     store(cx, &deployment)?;
+    limits::closed(cx, &DeploymentId::try_from(&deployment.id).map_err(crate::base::id)?)?;
     cx.emit(EventDeploymentClosed { id: deployment.id });
     Ok(())
 }

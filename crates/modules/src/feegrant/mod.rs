@@ -1,8 +1,8 @@
 //! Who pays the fees of whom: allowances (cosmos.md 4.13).
 //!
-//! Calls: auth, bank (whom a grant may create). Called by: ante, when a transaction names a
-//! granter. Owns: store `feegrant`: allowances under 00, their expiry queue under 01, an index by
-//! granter under 02.
+//! Calls: auth, bank (whom a grant may create), limits (fees under a rule). Called by: ante, when a
+//! transaction names a granter. Owns: store `feegrant`: allowances under 00, their expiry queue
+//! under 01, an index by granter under 02.
 
 mod allowance;
 mod query;
@@ -20,7 +20,7 @@ use types::{
     },
 };
 
-use crate::{auth, bank, base::moment::Moment};
+use crate::{auth, bank, base::moment::Moment, limits};
 use allowance::{Allowance, Verdict};
 
 pub struct Feegrant;
@@ -167,7 +167,8 @@ fn prune_allowances(cx: &mut Ctx, MsgPruneAllowances { pruner }: MsgPruneAllowan
 
 // Calls open to other modules.
 
-/// Charges a fee to the allowance that `granter` gave to `grantee`, for messages of these types.
+/// Charges a fee to the allowance that `granter` gave to `grantee`, for messages of these types, or
+/// to the rule that it put `grantee` under, which replaces allowances.
 /// `sdk/38` when there is none; the allowance's own reasons otherwise. The coins are the caller's
 /// to move.
 pub fn charge(
@@ -177,6 +178,9 @@ pub fn charge(
     fee: &Coins,
     msg_types: &[&str],
 ) -> Result {
+    if limits::governs(cx, granter, grantee)? {
+        return limits::pay_fee(cx, granter, grantee, fee, msg_types);
+    }
     let id = GrantId { granter: granter.clone(), grantee: grantee.clone() };
     let Some(stored) = ALLOWANCES.get(cx, &id.key())? else { return Err(not_found()) };
     let mut allowance = Allowance::from_any(stored.allowance.as_ref())?;

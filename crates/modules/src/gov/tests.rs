@@ -518,6 +518,7 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("/cosmos.staking.v1beta1.MsgUpdateParams", "staking"),
     ("/cosmwasm.wasm.v1.MsgUpdateParams", "wasm"),
     ("/haggle.deployment.v1.MsgUpdateParams", "denoms"),
+    ("/haggle.limits.v1.MsgUpdateParams", "limits"),
     ("/haggle.market.v1.MsgUpdateParams", "receipts"),
 ];
 

@@ -28,7 +28,7 @@ use crate::{
     denoms,
     deployment::{self as deployments, Error, groups},
     escrow::{self, AccountId},
-    provider as providers,
+    limits, provider as providers,
 };
 
 pub(super) fn check_create(msg: &MsgCreateDeployment) -> Result {
@@ -128,6 +128,18 @@ pub(super) fn close(cx: &mut Ctx, msg: MsgCloseDeployment) -> Result {
     check_active(cx, &id)?;
     let outcome = escrow::close_account(cx, &AccountId::Deployment(id))?;
     follow(cx, outcome)
+}
+
+/// A dead-man date came: what the key opened ends as if its owner had closed it. One that cannot be
+/// closed keeps no other open.
+pub(super) fn returned(cx: &mut Ctx, fact: &limits::Returned) -> Result {
+    for id in &fact.deployments {
+        let _ = cx.attempt(|cx| {
+            let outcome = escrow::close_account(cx, &AccountId::Deployment(id.clone()))?;
+            follow(cx, outcome)
+        });
+    }
+    Ok(())
 }
 
 fn check_active(cx: &Ctx, id: &DeploymentId) -> Result {

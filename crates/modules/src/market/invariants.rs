@@ -2,7 +2,7 @@
 
 use ledger::{Fault, Invariant, Result, View, holds};
 use types::{
-    Address, BidId, DecCoin, GroupId, LeaseId, OrderId,
+    Address, BidId, DecCoin, DeploymentId, GroupId, LeaseId, OrderId,
     wire::akash::{
         deployment::{
             v1::deployment,
@@ -21,7 +21,7 @@ use crate::{
     base::{self, money},
     deployment as deployments,
     escrow::{self, AccountId},
-    receipts,
+    limits, receipts,
 };
 
 pub(super) const ALL: &[Invariant] = &[
@@ -32,6 +32,7 @@ pub(super) const ALL: &[Invariant] = &[
     Invariant("a bid lives while its order does and its deposit is held", bids_agree),
     Invariant("a lease runs while it is paid for", payments_agree),
     Invariant("records are of leases that ended and orders that live", records_agree),
+    Invariant("a deployment that a key opened is active", opened_are_active),
 ];
 
 fn indexes_match(view: &View) -> Result {
@@ -166,6 +167,19 @@ fn records_agree(view: &View) -> Result {
         let provider: Address = decline.provider.parse()?;
         let bid = find_bid(view, &id.bid(provider))?;
         holds!(bid.is_none(), "{} bids on {id} and declined it", decline.provider)?;
+    }
+    Ok(())
+}
+
+/// What a key opened under a rule is known as long as it runs.
+fn opened_are_active(view: &View) -> Result {
+    for it in limits::deployments(view) {
+        let it = it?;
+        let owner: Address = it.owner.parse()?;
+        let id = DeploymentId { owner, dseq: it.dseq };
+        let found = deployments::find(view, &id)?;
+        let active = found.is_some_and(|it| it.state == i32::from(deployment::State::Active));
+        holds!(active, "{id} was opened under a rule and is not active")?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Orders, bids and leases, and what ends with what (chain.md 5, 7, 8).
 //!
-//! Calls: escrow, provider, audit, denoms, receipts, deployment. Called by: nobody. Owns: store
-//! `market`, orders under 11, bids under 12, leases under 13, params under 14. It stands above
-//! deployment and routes the messages of that chapter that also create or close orders, the
-//! deletion of a provider, which only goes while no lease runs, and declines of orders.
+//! Calls: escrow, provider, audit, denoms, receipts, deployment. Hears: limits (dead-man dates).
+//! Called by: nobody. Owns: store `market`, orders under 11, bids under 12, leases under 13, params
+//! under 14. It stands above deployment and routes the messages of that chapter that also create or
+//! close orders, the deletion of a provider, which only goes while no lease runs, and declines of
+//! orders.
 
 mod bids;
 mod cascade;
@@ -48,6 +49,7 @@ impl Module for Market {
             .msg_checked(leases::check_close, leases::close)
             .msg_checked(leases::check_start_reclaim, leases::start_reclaim)
             .msg_checked(params::check_update, params::update);
+        r.hook(deployments::returned);
         r.query(query::orders).query(query::order).query(query::bids).query(query::bid);
         r.query(query::leases).query(query::lease).query(params::show);
     }
