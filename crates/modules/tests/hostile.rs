@@ -12,9 +12,25 @@ use std::{fs, path::PathBuf};
 use promises::{
     TARGETS,
     mutate::{Dice, mutate, put_varint, read, write},
-    town::{TENANT, Town},
+    nest::{self, HOLDERS},
+    sign,
+    town::{TENANT, Town, any},
 };
 use types::registry::registry;
+
+/// Extra bits, bytes of bits, how many signatures, whose.
+const MULTISIGS: [&[u8]; 10] = [
+    &[3, 1, 0b1100_0000, 2, 0, 1],
+    &[3, 1, 0b1010_0000, 2, 0, 2],
+    &[3, 1, 0b0110_0000, 2, 0x42, 0x41],
+    &[3, 1, 0b1110_0000, 3, 0x41, 2, 0x40],
+    &[3, 1, 0b1110_0000, 2, 0, 1],
+    &[3, 1, 0b1000_0000, 1, 0],
+    &[3, 1, 0b1100_0000, 2, 0, 0],
+    &[0, 1, 0b1100_0000, 2, 0, 1],
+    &[3, 0, 2, 0, 1],
+    &[255, 3, 0xff, 0xff, 0xff, 5, 0, 1, 2, 3, 4],
+];
 
 fn corpus(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target)
@@ -36,6 +52,21 @@ fn plant() {
     for (at, (who, message)) in town.messages().iter().enumerate().step_by(7) {
         let tx = town.people[*who].sign(std::slice::from_ref(message));
         keep("tx", &format!("tx-{at:03}"), &tx);
+    }
+    for (at, input) in inputs(&town).iter().enumerate().step_by(3) {
+        let (name, value) = promises::line(input);
+        let message = name.trim_start_matches('/');
+        let short = message.rsplit('.').next().unwrap();
+        keep("amino", &format!("{short}-{at:03}"), input);
+        let text = types::json::text_of(message, value).unwrap();
+        keep("json", &format!("{short}-{at:03}"), format!("{message}\n{text}").as_bytes());
+    }
+    for (at, input) in MULTISIGS.iter().enumerate() {
+        keep("multisig", &format!("bits-{at:02}"), input);
+    }
+    for kind in 0..u8::try_from(HOLDERS.len()).unwrap() {
+        keep("nesting", &format!("holder-{kind:02}"), &[kind, kind, 20]);
+        keep("nesting", &format!("mixed-{kind:02}"), &[9, 0, 2, kind, 9, 0, 0, 1, 1]);
     }
     for seed in 0..12u8 {
         let mut dice = Dice(seed.into());
@@ -163,4 +194,64 @@ fn any_parameters_of_every_query_are_answered() {
         }
     }
     assert!(asked > 1000, "only {asked} queries");
+}
+
+#[test]
+fn changed_messages_to_sign_are_refused_or_have_one_text() {
+    let inputs = inputs(&Town::new());
+    for seed in 0..6000 {
+        let mut dice = Dice(seed);
+        let (name, value) = promises::line(&inputs[dice.below(inputs.len())]);
+        let mut fields = read(value).unwrap();
+        for _ in 0..=dice.below(3) {
+            mutate(&mut fields, &mut dice);
+        }
+        sign::amino(&[name.as_bytes(), b"\n", &write(&fields)].concat());
+    }
+}
+
+#[test]
+fn any_bits_of_a_multisig_count_only_with_enough_signatures() {
+    for (at, input) in MULTISIGS.iter().enumerate() {
+        for place in 0..input.len() {
+            for bit in 0..8u8 {
+                let mut changed = input.to_vec();
+                changed[place] ^= 1 << bit;
+                sign::multisig(&changed);
+            }
+        }
+        sign::multisig(&input[..at % input.len()]);
+    }
+}
+
+/// Far deeper than anybody needs, on the stack that a thread of a test or a node has.
+#[test]
+fn messages_in_messages_are_answered_however_deep() {
+    let town = Town::new();
+    let address = town.address(TENANT).to_string();
+    for holder in &HOLDERS {
+        let mut inner = any(&town.provider());
+        for depth in 0..1500 {
+            inner = nest::held(holder, &inner, &address);
+            if [1, 7, 12, 40, 120, 1499].contains(&depth) {
+                nest::answered(&town, &inner);
+            }
+        }
+    }
+}
+
+/// JSON that is only brackets, and names without end.
+#[test]
+fn deep_and_long_json_is_refused() {
+    let message = "cosmos.authz.v1beta1.MsgExec";
+    let open = |text: &str| format!("{message}\n{}", text.repeat(100_000));
+    sign::json_text(open("[").as_bytes());
+    sign::json_text(open("{\"msgs\":[").as_bytes());
+    let nested = r#"{"@type":"/cosmos.authz.v1beta1.MsgExec","msgs":["#;
+    for depth in [1usize, 10, 60, 100, 1000] {
+        let text = format!("{}{}", nested.repeat(depth), "]}".repeat(depth));
+        sign::json_text(format!("{message}\n{text}").as_bytes());
+        let inner = format!("google.protobuf.Any\n{text}");
+        sign::json_text(inner.as_bytes());
+    }
 }

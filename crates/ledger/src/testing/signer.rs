@@ -69,15 +69,18 @@ impl Signer {
 
     /// The transaction of a body.
     pub fn sign_body(&self, body: TxBody) -> Vec<u8> {
-        let body_bytes = body.encode_to_vec();
         let key = wire_secp256k1::PubKey { key: self.public_key().to_vec() };
+        let type_url = wire_secp256k1::PubKey::type_url();
+        self.sign_claiming(body, Any { type_url, value: key.encode_to_vec() })
+    }
+
+    /// The transaction of a signer who claims to have another public key.
+    pub fn sign_claiming(&self, body: TxBody, key: Any) -> Vec<u8> {
+        let body_bytes = body.encode_to_vec();
         let single = Single { mode: SignMode::Direct.into() };
         let auth_info_bytes = AuthInfo {
             signer_infos: vec![SignerInfo {
-                public_key: Some(Any {
-                    type_url: wire_secp256k1::PubKey::type_url(),
-                    value: key.encode_to_vec(),
-                }),
+                public_key: Some(key),
                 mode_info: Some(ModeInfo { sum: Some(mode_info::Sum::Single(single)) }),
                 sequence: self.sequence,
             }],
@@ -95,9 +98,13 @@ impl Signer {
             chain_id: self.chain_id.clone(),
             account_number: self.account_number,
         };
-        let digest: [u8; 32] = Sha256::digest(document.encode_to_vec()).into();
-        let signature = self.key.sign_ecdsa(secp256k1::Message::from_digest(digest));
-        let signatures = vec![signature.serialize_compact().to_vec()];
+        let signatures = vec![self.sign_bytes(&document.encode_to_vec())];
         TxRaw { body_bytes, auth_info_bytes, signatures }.encode_to_vec()
+    }
+
+    /// The signature under a document.
+    pub fn sign_bytes(&self, document: &[u8]) -> Vec<u8> {
+        let digest: [u8; 32] = Sha256::digest(document).into();
+        self.key.sign_ecdsa(secp256k1::Message::from_digest(digest)).serialize_compact().to_vec()
     }
 }

@@ -5,6 +5,8 @@
 //! function takes bytes and panics if a promise is broken.
 
 pub(crate) mod mutate;
+pub(crate) mod nest;
+pub(crate) mod sign;
 pub(crate) mod town;
 
 use std::cell::OnceCell;
@@ -21,11 +23,19 @@ use town::Town;
 pub(crate) type Promise = fn(&[u8]);
 
 /// Every target: its name, also of its corpus, and its promise.
-pub(crate) const TARGETS: [(&str, Promise); 4] =
-    [("tx", tx), ("message", message), ("genesis", genesis), ("query", query)];
+pub(crate) const TARGETS: [(&str, Promise); 8] = [
+    ("tx", tx),
+    ("message", message),
+    ("genesis", genesis),
+    ("query", query),
+    ("amino", sign::amino),
+    ("json", sign::json_text),
+    ("multisig", sign::multisig),
+    ("nesting", nest::nesting),
+];
 
 thread_local! {
-    static TOWN: Town = Town::new();
+    pub(crate) static TOWN: Town = Town::new();
     static STATE: OnceCell<Value> = const { OnceCell::new() };
 }
 

@@ -2,6 +2,7 @@
 
 use ledger::{
     Config,
+    sign::PublicKey,
     testing::{Node, Signer},
 };
 use modules::{Market, genesis};
@@ -36,6 +37,7 @@ use types::{
             provider::v1beta4::{Info, MsgCreateProvider, MsgDeleteProvider, MsgUpdateProvider},
         },
         cosmos::{
+            auth::v1beta1::{QueryAccountInfoRequest, QueryAccountInfoResponse},
             authz::v1beta1::{Grant, MsgGrant, MsgRevoke},
             bank::v1beta1::MsgSend,
         },
@@ -43,10 +45,14 @@ use types::{
     },
 };
 
-/// A tenant, account 0, and a provider, account 1; each fee is 5000uakt.
+use super::sign::multisig_key;
+
+/// A tenant, account 0, and a provider, account 1; each fee is 5000uakt. A multisig with some coins.
 pub(crate) struct Town {
     pub(crate) node: Node<Market>,
     pub(crate) people: [Signer; 2],
+    pub(crate) multisig: Address,
+    pub(crate) multisig_number: u64,
 }
 
 pub(crate) const TENANT: usize = 0;
@@ -65,7 +71,8 @@ impl Town {
         let coins = || Coins::new(genesis::DENOMS.map(|it| Coin::new(it, 1u64 << 40))).unwrap();
         let accounts = [0, 1].map(|it: usize| (people[it].address(), coins()));
         let node = Node::new(&genesis::local(&accounts), Config::default());
-        let mut town = Self { node, people };
+        let multisig = PublicKey::from_any(&multisig_key()).unwrap().address();
+        let mut town = Self { node, people, multisig, multisig_number: 0 };
         town.send(PROVIDER, &town.provider());
         for dseq in 1..=5 {
             let price = if dseq == 4 { "100000uact" } else { "100uact" };
@@ -79,9 +86,24 @@ impl Town {
         for _ in 0..6 {
             town.node.block(Vec::new());
         }
+        town.fund_multisig();
         town.send(PROVIDER, &MsgWithdrawLease { id: (&town.id(4).lease()).into() });
         town.send(TENANT, &MsgPauseGroup { id: (&town.id(5).group()).into() });
         town
+    }
+
+    fn fund_multisig(&mut self) {
+        let address = self.multisig.to_string();
+        let coins = MsgSend {
+            from_address: self.address(TENANT).to_string(),
+            to_address: address.clone(),
+            amount: vec![Coin::new("uakt", 1u64 << 30).into()],
+        };
+        self.send(TENANT, &coins);
+        let request = QueryAccountInfoRequest { address };
+        let path = "/cosmos.auth.v1beta1.Query/AccountInfo";
+        let found: QueryAccountInfoResponse = self.node.query(path, &request).unwrap();
+        self.multisig_number = found.info.unwrap().account_number;
     }
 
     pub(crate) fn send<M: Message + Name>(&mut self, who: usize, message: &M) {
