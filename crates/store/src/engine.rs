@@ -16,7 +16,10 @@ use crate::{Error, Hash, Range, Result, StoreChanges, Version, snapshot::Pair};
 pub(crate) struct Write<'a> {
     pub(crate) version: Version,
     pub(crate) changes: &'a [(usize, &'a StoreChanges)],
-    pub(crate) undo: &'a [u8],
+    /// What the height changed; none for an imported one.
+    pub(crate) undo: Option<&'a [u8]>,
+    /// When each store came, if that has changed ([`Ages::record`]).
+    pub(crate) ages: Option<Vec<u8>>,
     /// The height whose undo record has left the window.
     pub(crate) expired: Option<u64>,
     pub(crate) durable: bool,
@@ -41,6 +44,54 @@ pub(crate) trait Reader: Send + Sync {
 pub(crate) type Pairs<'a> = Box<dyn Iterator<Item = Result<Pair>> + Send + 'a>;
 
 const VERSION: &str = "version";
+const AGES: &str = "stores";
+
+/// Since which height each store is in the root; none: not yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ages(pub(crate) Vec<Option<u64>>);
+
+impl Ages {
+    /// As stored, by the order of `names`. Absent in an empty database and in one older than the
+    /// record: then all stores were there from the start.
+    pub(crate) fn read(reader: &dyn Reader, names: &[&'static str]) -> Result<Self> {
+        let Some(bytes) = reader.meta(AGES)? else { return Ok(Self(vec![Some(0); names.len()])) };
+        let mut ages = vec![None; names.len()];
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let (since, name, left) = age(rest).ok_or(Error::Undecodable(AGES))?;
+            let known = names.iter().position(|it| *it == name);
+            let known = known.and_then(|index| ages.get_mut(index));
+            *known.ok_or_else(|| Error::NewerStore(name.to_owned()))? = Some(since);
+            rest = left;
+        }
+        Ok(Self(ages))
+    }
+
+    /// One entry per store: 8 bytes of height, one of length, the name.
+    pub(crate) fn record(&self, names: &[&'static str]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (name, since) in names.iter().zip(&self.0) {
+            let (Some(since), Ok(length)) = (since, u8::try_from(name.len())) else { continue };
+            out.extend(since.to_be_bytes());
+            out.push(length);
+            out.extend(name.as_bytes());
+        }
+        out
+    }
+
+    /// The stores that were in the root after `height`.
+    pub(crate) fn at(&self, names: &[&'static str], height: u64) -> Vec<&'static str> {
+        let there = names.iter().zip(&self.0).filter(|(_, it)| it.is_some_and(|it| it <= height));
+        there.map(|(name, _)| *name).collect()
+    }
+}
+
+fn age(bytes: &[u8]) -> Option<(u64, &str, &[u8])> {
+    let (since, rest) = bytes.split_first_chunk::<8>()?;
+    let (length, rest) = rest.split_first()?;
+    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+    Some((u64::from_be_bytes(*since), str::from_utf8(name).ok()?, rest))
+}
 
 /// The committed height and root, in one record: 8 bytes big-endian and 32 bytes.
 pub(crate) fn stored_version(reader: &dyn Reader) -> Result<Option<Version>> {
@@ -76,6 +127,18 @@ impl Disk {
     }
 }
 
+impl Disk {
+    /// Writes pairs without a height: an import, which nothing reads before it is whole.
+    pub(crate) fn load(&self, pairs: Vec<(usize, Pair)>) -> Result<()> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::Buffer));
+        for (index, (key, value)) in pairs {
+            let Some(keyspace) = self.stores.get(index) else { continue };
+            batch.insert(keyspace, key, value);
+        }
+        Ok(batch.commit()?)
+    }
+}
+
 impl Engine for Disk {
     fn snapshot(&self) -> Arc<dyn Reader> {
         Arc::new(DiskReader {
@@ -98,9 +161,14 @@ impl Engine for Disk {
                 }
             }
         }
-        batch.insert(&self.undo, write.version.height.to_be_bytes(), write.undo);
+        if let Some(undo) = write.undo {
+            batch.insert(&self.undo, write.version.height.to_be_bytes(), undo);
+        }
         if let Some(height) = write.expired {
             batch.remove(&self.undo, height.to_be_bytes());
+        }
+        if let Some(ages) = &write.ages {
+            batch.insert(&self.meta, AGES, ages.as_slice());
         }
         batch.insert(&self.meta, VERSION, version_record(write.version));
         Ok(batch.commit()?)
@@ -185,11 +253,17 @@ impl Engine for Memory {
             }
         }
         let undo = Arc::make_mut(&mut contents.undo);
-        undo.insert(write.version.height, write.undo.to_vec());
+        if let Some(record) = write.undo {
+            undo.insert(write.version.height, record.to_vec());
+        }
         if let Some(height) = write.expired {
             undo.remove(&height);
         }
-        Arc::make_mut(&mut contents.meta).insert(VERSION.to_owned(), version_record(write.version));
+        let meta = Arc::make_mut(&mut contents.meta);
+        if let Some(ages) = &write.ages {
+            meta.insert(AGES.to_owned(), ages.clone());
+        }
+        meta.insert(VERSION.to_owned(), version_record(write.version));
         Ok(())
     }
 

@@ -37,6 +37,25 @@ pub enum Error {
     /// A name that was not declared when the store was opened.
     #[error("no such store: {0}")]
     NoSuchStore(String),
+    /// The chain has a store that this build does not have.
+    #[error(
+        "the state has a store \"{0}\" that this version does not know: a newer version wrote it"
+    )]
+    NewerStore(String),
+    /// A chunk of a state cannot be what was exported.
+    #[error("a chunk of the state is malformed: {0}")]
+    Chunk(&'static str),
+    /// An imported state is not the one that was announced.
+    #[error("the imported state has the root {found}, {expected} was announced")]
+    WrongRoot {
+        /// What the caller expects.
+        expected: Hash,
+        /// The root of what came.
+        found: Hash,
+    },
+    /// State is imported into an empty database only.
+    #[error("there is a state already: an import needs an empty folder")]
+    NotEmpty,
     /// A commit that does not follow the latest one.
     #[error("cannot commit height {height} after height {latest}")]
     OutOfOrder {

@@ -56,8 +56,8 @@ pub(crate) fn inner(left: &Hash, right: &Hash) -> Hash {
     Hash::of(&[&[1], &left.0, &right.0])
 }
 
-/// The root over all stores: a simple Merkle map of (name, tree root), sorted by name, as the
-/// reference's multistore has it (cosmos.md 7.3).
+/// The root over all stores that the chain knows: a simple Merkle map of (name, tree root), sorted
+/// by name, as the reference's multistore has it (cosmos.md 7.3).
 pub(crate) fn root(names: &[&'static str], trees: &[Tree]) -> Hash {
     simple_root(&map_leaves(names, trees))
 }
@@ -73,8 +73,8 @@ pub(crate) fn map_leaves(names: &[&'static str], trees: &[Tree]) -> Vec<Hash> {
 }
 
 pub(crate) fn sorted(names: &[&'static str], trees: &[Tree]) -> Vec<(&'static str, Hash)> {
-    let mut pairs: Vec<_> =
-        names.iter().zip(trees).map(|(name, tree)| (*name, tree.root())).collect();
+    let known = names.iter().zip(trees).filter(|(_, tree)| !tree.is_new());
+    let mut pairs: Vec<_> = known.map(|(name, tree)| (*name, tree.root())).collect();
     pairs.sort_unstable();
     pairs
 }

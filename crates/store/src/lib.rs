@@ -8,6 +8,9 @@
 //! - A commit writes changes, height, root and the undo record of the height in one atomic batch.
 //!   Undo records give historical reads over a window of heights.
 //! - At start the trees are rebuilt from the flat state and must give the stored root.
+//! - A store that a later build adds counts from the first height that writes to it, so that the
+//!   roots of before stay what they were.
+//! - The state of a height leaves in [`Chunks`] and comes in by an [`Import`].
 //!
 //! Called by `ledger` (reads, commits) and `node` (open, close). Calls `types`. Owns every key on
 //! disk. Knows nothing of messages, modules or gas.
@@ -18,6 +21,7 @@ mod hash;
 mod history;
 mod proof;
 mod snapshot;
+mod transfer;
 mod tree;
 
 #[cfg(test)]
@@ -33,8 +37,9 @@ pub use error::Error;
 pub use hash::Hash;
 pub use proof::{Proof, ProofOp};
 pub use snapshot::{Pair, Range, Snapshot};
+pub use transfer::{CHUNK_BYTES, CHUNK_BYTES_MAX, Chunks, Export, Import};
 
-use engine::Engine;
+use engine::{Ages, Engine};
 use history::History;
 use tree::Tree;
 
@@ -50,8 +55,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// How a store is laid out and how much history it keeps.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Names of the stores, each at most 64 bytes. Adding one later is an upgrade; removing one
-    /// from the list hides its keys and changes the root.
+    /// Names of the stores, each at most 64 bytes. One that is added later is in the root from the
+    /// first height that writes to it; one that a chain has must stay in the list.
     pub stores: Vec<&'static str>,
     /// For how many heights below the latest reads and proofs answer. At least 1.
     pub history: u64,
@@ -93,6 +98,7 @@ impl Prepared {
 struct Head {
     version: Version,
     trees: Vec<Tree>,
+    ages: Ages,
     /// The trees of earlier heights inside the window; they share nodes with `trees`.
     past: BTreeMap<u64, (Hash, Vec<Tree>)>,
     snapshot: Snapshot,
@@ -117,10 +123,8 @@ impl Store {
         let names: Arc<[&'static str]> = options.stores.into();
         check_names(&names)?;
         let reader = engine.snapshot();
-        let mut trees = Vec::with_capacity(names.len());
-        for index in 0..names.len() {
-            trees.push(Tree::from_pairs(reader.range(index, Range::all(), false))?);
-        }
+        let ages = Ages::read(reader.as_ref(), &names)?;
+        let trees = rebuild(reader.as_ref(), &ages)?;
         let root = hash::root(&names, &trees);
         let version = match engine::stored_version(reader.as_ref())? {
             Some(stored) if stored.root == root => stored,
@@ -139,7 +143,7 @@ impl Store {
             engine,
             names,
             history: options.history.max(1),
-            head: RwLock::new(Head { version, trees, past, snapshot }),
+            head: RwLock::new(Head { version, trees, ages, past, snapshot }),
             overlays: History::default(),
         })
     }
@@ -205,9 +209,9 @@ impl Store {
         prepared: Prepared,
         durable: bool,
     ) -> Result<Version> {
-        let (before, snapshot) = {
+        let (before, snapshot, known) = {
             let head = self.read();
-            (head.version, head.snapshot.clone())
+            (head.version, head.snapshot.clone(), head.ages.clone())
         };
         let follows = before.height.checked_add(1) == Some(height) || before.height == 0;
         if !follows || height == 0 {
@@ -220,11 +224,19 @@ impl Store {
         let indexed = self.indexed(changes)?;
         let undo = history::undo(&snapshot, &indexed)?;
         let version = Version { height, root };
+        let mut ages = known.clone();
+        for (age, tree) in ages.0.iter_mut().zip(&trees) {
+            if age.is_none() && !tree.is_new() {
+                *age = Some(height);
+            }
+        }
+        let is_first = before.height == 0;
         let expired = height.checked_sub(self.history.saturating_add(1));
         self.engine.write(&engine::Write {
             version,
             changes: &indexed,
-            undo: &undo,
+            undo: Some(&undo),
+            ages: (is_first || ages != known).then(|| ages.record(&self.names)),
             expired,
             durable,
         })?;
@@ -232,6 +244,7 @@ impl Store {
         let snapshot = Snapshot::latest(version, self.names.clone(), self.engine.snapshot());
         let mut head = self.write();
         head.version = version;
+        head.ages = ages;
         head.trees.clone_from(&trees);
         head.past.insert(height, (version.root, trees));
         let lowest = height.saturating_sub(self.history);
@@ -278,6 +291,15 @@ impl Store {
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Head> {
         self.head.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// The trees over the flat state.
+fn rebuild(reader: &dyn engine::Reader, ages: &Ages) -> Result<Vec<Tree>> {
+    let tree = |(index, age): (usize, &Option<u64>)| match age {
+        Some(_) => Tree::from_pairs(reader.range(index, Range::all(), false)),
+        None => Ok(Tree::new()),
+    };
+    ages.0.iter().enumerate().map(tree).collect()
 }
 
 fn check_names(names: &[&'static str]) -> Result<()> {

@@ -42,7 +42,8 @@ pub(crate) fn prove(
     root: Hash,
 ) -> Result<Proof> {
     let name = names.get(index).copied().unwrap_or_default();
-    let tree = trees.get(index).ok_or_else(|| Error::NoSuchStore(name.to_owned()))?;
+    let tree = trees.get(index).filter(|it| !it.is_new());
+    let tree = tree.ok_or_else(|| Error::NoSuchStore(name.to_owned()))?;
     let value = snapshot.get_at(index, key)?;
     let inner = match &value {
         Some(value) => commitment_proof::Proof::Exist(exists(tree, key, value)),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use prost_013::Message as _;
 
 use crate::{
-    Changes, Error, Hash, Options, Range, Snapshot, Store, StoreChanges, hash, tree::Tree,
+    Changes, Error, Hash, Import, Options, Range, Snapshot, Store, StoreChanges, hash, tree::Tree,
 };
 
 fn options(history: u64) -> Options {
@@ -241,4 +241,116 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_store_of_a_later_build_counts_from_its_first_write() {
+    let home = tempfile::tempdir().unwrap();
+    let wider = || Options { stores: vec!["bank", "acc", "market", "limits"], history: 10 };
+    let row = |store| set(store, &[(b"a", Some(b"1"))]);
+    let plain = Store::memory(options(10)).unwrap();
+    let old = Store::open(home.path(), options(10)).unwrap();
+    let first = old.commit(1, &row("bank"), true).unwrap();
+    assert_eq!(plain.commit(1, &row("bank"), false).unwrap(), first);
+    drop(old);
+
+    let new = Store::open(home.path(), wider()).unwrap();
+    assert_eq!(new.version(), first);
+    // Reads know it as empty, proofs not at all, and the root is as if it were not there.
+    assert_eq!(new.latest().get("limits", b"a").unwrap(), None);
+    assert!(matches!(new.prove("limits", b"a", 1), Err(Error::NoSuchStore(_))));
+    let second = new.commit(2, &row("acc"), true).unwrap();
+    assert_eq!(plain.commit(2, &row("acc"), false).unwrap(), second);
+    let third = new.commit(3, &row("limits"), true).unwrap();
+    assert_ne!(plain.commit(3, &Changes::new(), false).unwrap(), third);
+    assert!(new.prove("limits", b"a", 3).is_ok());
+    let with = |height| new.export(height).unwrap().stores().contains(&"limits");
+    assert!(!with(2) && with(3));
+    drop(new);
+    assert_eq!(Store::open(home.path(), wider()).unwrap().version(), third);
+    // The old build sees at once that the state is not its own.
+    let refused = Store::open(home.path(), options(10)).err().unwrap();
+    assert!(matches!(&refused, Error::NewerStore(name) if name == "limits"), "{refused}");
+
+    // A chain that begins with the wider build has the store from the start.
+    let fresh = Store::memory(wider()).unwrap();
+    assert_ne!(fresh.commit(1, &row("bank"), false).unwrap().root, first.root);
+}
+
+fn exported() -> (Store, Vec<Vec<u8>>) {
+    let store = Store::memory(options(10)).unwrap();
+    let value = vec![7; 3 << 20];
+    let keys = (0..4_u8).map(|it| (vec![it], Some(value.clone())));
+    let large = BTreeMap::from([("acc", keys.collect::<StoreChanges>())]);
+    store.commit(5, &large, false).unwrap();
+    store.commit(6, &set("bank", &[(b"a", Some(b"1")), (b"c", Some(b""))]), false).unwrap();
+    store.commit(7, &set("bank", &[(b"a", None), (b"b", Some(b"2"))]), false).unwrap();
+    let chunks = store.export(6).unwrap().chunks().map(Result::unwrap).collect();
+    (store, chunks)
+}
+
+#[test]
+fn an_exported_state_is_imported_with_the_same_root() {
+    let (store, chunks) = exported();
+    assert_eq!(chunks.len(), 2);
+    let again = store.export(6).unwrap();
+    assert_eq!(again.chunks().map(Result::unwrap).collect::<Vec<_>>(), chunks);
+    let names: Vec<String> = again.stores().iter().map(|it| (*it).to_owned()).collect();
+    assert_eq!(names, ["acc", "bank", "market"]);
+
+    let home = tempfile::tempdir().unwrap();
+    let import = Import::begin(home.path(), &options(10)).unwrap();
+    chunks.iter().rev().for_each(|it| import.chunk(it).unwrap());
+    import.finish(again.version(), &names).unwrap();
+    assert!(matches!(Import::begin(home.path(), &options(10)), Err(Error::NotEmpty)));
+    let copy = Store::open(home.path(), options(10)).unwrap();
+    assert_eq!(copy.version(), store.at(6).unwrap().version());
+    for name in ["bank", "acc", "market"] {
+        assert_eq!(dump(&copy.latest(), name), dump(&store.at(6).unwrap(), name));
+    }
+    // It goes on like the original, and knows nothing of before.
+    let next = set("bank", &[(b"a", None), (b"b", Some(b"2"))]);
+    assert_eq!(copy.commit(7, &next, true).unwrap(), store.version());
+    assert_eq!(copy.at(6).unwrap().get("bank", b"a").unwrap().unwrap(), b"1");
+    assert!(matches!(copy.at(5), Err(Error::NoSuchHeight { .. })));
+}
+
+#[test]
+fn a_damaged_or_foreign_state_is_not_imported() {
+    let (store, chunks) = exported();
+    let version = store.at(6).unwrap().version();
+    let names = ["acc", "bank", "market"].map(str::to_owned);
+    let import = |spoil: &dyn Fn(&mut Vec<Vec<u8>>)| -> Result<(), Error> {
+        let home = tempfile::tempdir().unwrap();
+        let import = Import::begin(home.path(), &options(10))?;
+        let mut chunks = chunks.clone();
+        spoil(&mut chunks);
+        chunks.iter().try_for_each(|it| import.chunk(it))?;
+        import.finish(version, &names)?;
+        Store::open(home.path(), options(10)).map(drop)
+    };
+    import(&|_| ()).unwrap();
+    for at in [1, 20, 1 << 20] {
+        // Cut anywhere, and with a byte changed anywhere, it is malformed or has another root.
+        let cut = import(&|it| {
+            let last = it[1].len() - 1;
+            it[1].truncate(at.min(last));
+        });
+        assert!(matches!(cut, Err(Error::Chunk(_) | Error::WrongRoot { .. })), "{cut:?}");
+        let changed = import(&|it| it[0][at] ^= 0x40);
+        assert!(
+            matches!(
+                changed,
+                Err(Error::Chunk(_) | Error::WrongRoot { .. } | Error::NewerStore(_))
+            ),
+            "{changed:?}"
+        );
+    }
+    assert!(matches!(import(&|it| drop(it.pop())), Err(Error::WrongRoot { .. })));
+    let foreign = import(&|it| it.push([&[0, 0, 0, 0, 1][..], b"x"].concat()));
+    assert!(matches!(foreign, Err(Error::NewerStore(_))), "{foreign:?}");
+    assert!(matches!(import(&|it| it.push(vec![1])), Err(Error::Chunk(_))));
+    assert!(matches!(import(&|it| it.push(vec![9])), Err(Error::Chunk(_))));
+    let no_key = [&[0, 0, 0, 0, 4][..], b"bank", &[1, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+    assert!(matches!(import(&|it| it.push(no_key.clone())), Err(Error::Chunk(_))));
 }

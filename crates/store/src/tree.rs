@@ -9,7 +9,12 @@ use crate::{Hash, Result, StoreChanges, hash, snapshot::Pair};
 
 /// One version of a tree. Cloning is cheap.
 #[derive(Clone, Default)]
-pub(crate) struct Tree(Link);
+pub(crate) struct Tree {
+    link: Link,
+    /// Nothing was ever written to the store, which is younger than the chain: it is not in the
+    /// root yet.
+    is_new: bool,
+}
 
 pub(crate) type Link = Option<Arc<Node>>;
 
@@ -40,15 +45,24 @@ impl Tree {
             leaves.push(Leaf::new(&key, &value));
         }
         leaves.sort_unstable_by_key(|leaf| leaf.key_hash);
-        Ok(Self(build(leaves.into_iter().collect::<Vec<_>>().as_slice(), 0)))
+        Ok(Self { link: build(leaves.as_slice(), 0), is_new: false })
+    }
+
+    /// Of a store that the chain does not know yet.
+    pub(crate) fn new() -> Self {
+        Self { link: None, is_new: true }
+    }
+
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
     }
 
     pub(crate) fn root(&self) -> Hash {
-        hash_of(&self.0)
+        hash_of(&self.link)
     }
 
     pub(crate) fn link(&self) -> &Link {
-        &self.0
+        &self.link
     }
 
     pub(crate) fn update(&mut self, changes: &StoreChanges) {
@@ -63,7 +77,8 @@ impl Tree {
             })
             .collect();
         changes.sort_unstable_by_key(|change| change.key_hash);
-        self.0 = apply(self.0.take(), &changes, 0);
+        self.is_new &= changes.is_empty();
+        self.link = apply(self.link.take(), &changes, 0);
     }
 }
 
