@@ -14,9 +14,9 @@ use types::wire::{
 use super::{App, committed, guard};
 use crate::{Ctx, Fault, Halt, Result, Runtime, Sdk, Status, gas::Gas, halt, prefix_end};
 
-/// What the reads of one query may cost, in gas: about a second of work. Lists end their pages long
-/// before (`WALK_GAS`).
-const QUERY_GAS: u64 = 1_000_000_000;
+/// What the reads of one query may cost, in gas: some 200,000 rows, about a second. Lists end their
+/// pages long before (`WALK_GAS`).
+const QUERY_GAS: u64 = 300_000_000;
 
 /// The most bytes of keys and values that `/store/NAME/subspace` answers.
 const SUBSPACE_BYTES_MAX: usize = 8 << 20;
