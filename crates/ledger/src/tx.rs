@@ -6,7 +6,7 @@ use prost::Message;
 use prost_types::Any;
 use sha2::{Digest, Sha256};
 use types::{
-    Address,
+    Address, AddressError,
     registry::registry,
     signers::{self, SignerError},
     wire::cosmos::tx::v1beta1::{AuthInfo, Fee, TxBody, TxRaw},
@@ -145,9 +145,12 @@ pub fn signers_of(message: &Any) -> Result<Vec<Address>> {
     signers::of_message(message).map_err(unnamed)
 }
 
-/// Why the signers cannot be told. The reference's error is not registered.
+/// Why the signers cannot be told. Of an address of another kind the reference says that its own
+/// logic is wrong; its other errors are not registered.
 fn unnamed(error: SignerError) -> Fault {
     match error {
+        SignerError::Address { cause: AddressError::Prefix { expected, got }, .. } => Sdk::Logic
+            .wrap(format!("hrp does not match bech32 prefix: expected '{expected}' got '{got}'")),
         SignerError::Address { .. } => Sdk::InvalidAddress.wrap(error),
         SignerError::UnknownType(_) | SignerError::NoOption(_) | SignerError::Wire(_) => {
             refuse(error)

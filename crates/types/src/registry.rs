@@ -78,6 +78,8 @@ pub struct Field {
     pub custom: Custom,
     /// `cosmos_proto.scalar` says `cosmos.Int`.
     pub scalar_int: bool,
+    /// `cosmos_proto.scalar` says that the text is a validator operator's address.
+    pub operator: bool,
     /// Place of the oneof in [`Message::oneofs`].
     pub oneof: Option<usize>,
     pub dont_omitempty: bool,
@@ -436,6 +438,7 @@ fn field(
             || flag("gogoproto.stdduration") == Some(true),
         custom,
         scalar_int: text("cosmos_proto.scalar").as_deref() == Some("cosmos.Int"),
+        operator: text("cosmos_proto.scalar").as_deref() == Some("cosmos.ValidatorAddressString"),
         oneof,
         dont_omitempty: flag("amino.dont_omitempty") == Some(true),
         amino_name: text("amino.field_name"),

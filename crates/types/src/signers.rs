@@ -65,7 +65,7 @@ pub fn of_transaction(messages: &[Any], fee_payer: &str) -> Result<Vec<Address>>
         }
     }
     if !fee_payer.is_empty() {
-        let payer = address("fee.payer", fee_payer)?;
+        let payer = address("fee.payer", fee_payer, Form::Account)?;
         if !signers.contains(&payer) {
             signers.push(payer);
         }
@@ -95,6 +95,7 @@ fn collect(
             return Err(SignerError::NoOption(message.full_name.clone()));
         };
         let values = slots.get(at).map(Vec::as_slice).unwrap_or_default();
+        let form = if field.operator { Form::Operator } else { Form::Account };
         match field.kind {
             Kind::Message(inner) => {
                 for it in values {
@@ -102,11 +103,11 @@ fn collect(
                 }
             }
             _ if values.is_empty() && field.repeat == crate::registry::Repeat::One => {
-                add(name, "", signers)?;
+                add(name, "", form, signers)?;
             }
             _ => {
                 for it in values {
-                    add(name, text_of(*it)?, signers)?;
+                    add(name, text_of(*it)?, form, signers)?;
                 }
             }
         }
@@ -136,25 +137,69 @@ fn follow(
         (Kind::Message(inner), Some(deeper)) => {
             follow(inner, &merged(values), path, deeper, signers)
         }
-        _ => add(path, text_of(values.last().copied().unwrap_or(Raw::Bytes(&[])))?, signers),
+        _ => {
+            let text = text_of(values.last().copied().unwrap_or(Raw::Bytes(&[])))?;
+            add(path, text, Form::Account, signers)
+        }
     }
 }
 
-fn add(path: &str, text: &str, signers: &mut Vec<Address>) -> Result<()> {
-    let signer = address(path, text)?;
+/// How a signer is written: as an account, or as the operator of a validator, for whom the account
+/// of the same bytes signs. The descriptor tells which; the other form is refused.
+#[derive(Clone, Copy)]
+enum Form {
+    Account,
+    Operator,
+}
+
+fn add(path: &str, text: &str, form: Form, signers: &mut Vec<Address>) -> Result<()> {
+    let signer = address(path, text, form)?;
     if !signers.contains(&signer) {
         signers.push(signer);
     }
     Ok(())
 }
 
-/// An account, from its own text or from that of its validator.
-fn address(path: &str, text: &str) -> Result<Address> {
+fn address(path: &str, text: &str, form: Form) -> Result<Address> {
     let wrong =
         |cause| SignerError::Address { path: path.to_owned(), text: text.to_owned(), cause };
-    if text.starts_with(crate::ValAddress::PREFIX) {
-        let operator: crate::ValAddress = text.parse().map_err(wrong)?;
-        return Ok(Address::from(&operator));
+    match form {
+        Form::Account => text.parse().map_err(wrong),
+        Form::Operator => {
+            let operator: crate::ValAddress = text.parse().map_err(wrong)?;
+            Ok(Address::from(&operator))
+        }
     }
-    text.parse().map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::{Message, Name};
+    use prost_types::Any;
+
+    use super::{SignerError, of_message};
+    use crate::{
+        Address, AddressError, ValAddress,
+        wire::cosmos::{bank::v1beta1::MsgSend, slashing::v1beta1::MsgUnjail},
+    };
+
+    fn any<M: Message + Name>(message: &M) -> Any {
+        Any { type_url: M::type_url(), value: message.encode_to_vec() }
+    }
+
+    #[test]
+    fn an_account_and_an_operator_do_not_stand_for_each_other() {
+        let account = Address::new([7; 20]).unwrap();
+        let operator = ValAddress::from(&account);
+        let send = |from_address: String| any(&MsgSend { from_address, ..MsgSend::default() });
+        let unjail = |validator_addr: String| any(&MsgUnjail { validator_addr });
+        assert_eq!(of_message(&send(account.to_string())), Ok(vec![account.clone()]));
+        assert_eq!(of_message(&unjail(operator.to_string())), Ok(vec![account.clone()]));
+        for wrong in [send(operator.to_string()), unjail(account.to_string())] {
+            let refused = of_message(&wrong).unwrap_err();
+            let SignerError::Address { cause: AddressError::Prefix { .. }, .. } = refused else {
+                panic!("{refused:?}");
+            };
+        }
+    }
 }

@@ -176,7 +176,7 @@ fn to_old_tally(tally: TallyResult) -> old::TallyResult {
     }
 }
 
-/// Only proposals of one old content can be shown in the old form.
+/// Only proposals of one message can be shown in the old form: its old content, or itself.
 fn to_old_proposal(proposal: Proposal) -> Result<old::Proposal> {
     let refuse = |text: &'static str| Sdk::InvalidType.wrap(text);
     let [message] = proposal.messages.as_slice() else {
@@ -184,12 +184,9 @@ fn to_old_proposal(proposal: Proposal) -> Result<old::Proposal> {
             "can't convert a gov/v1 Proposal to gov/v1beta1 Proposal when amount of proposal messages not exactly one",
         ));
     };
-    let content = content_of(message).ok_or_else(|| {
-        refuse("can't convert a gov/v1 Proposal to gov/v1beta1 Proposal when the message is no legacy content")
-    })?;
     Ok(old::Proposal {
         proposal_id: proposal.id,
-        content: Some(content),
+        content: content_of(message),
         status: proposal.status,
         final_tally_result: to_old_tally(
             proposal.final_tally_result.unwrap_or_else(tally::nothing),
@@ -204,7 +201,7 @@ fn to_old_proposal(proposal: Proposal) -> Result<old::Proposal> {
 
 fn content_of(message: &Any) -> Option<Any> {
     if message.type_url != super::messages::LEGACY_CONTENT {
-        return None;
+        return Some(message.clone());
     }
     MsgExecLegacyContent::decode(message.value.as_slice()).ok()?.content
 }

@@ -239,8 +239,8 @@ fn on_bonded(cx: &mut Ctx, it: &staking::ValidatorBonded) -> Result {
 fn unjail(cx: &mut Ctx, MsgUnjail { validator_addr }: MsgUnjail) -> Result {
     let operator: ValAddress = validator_addr.parse()?;
     let validator = staking::validator(cx, &operator)?.ok_or(staking::Error::NoValidator)?;
-    let own =
-        staking::delegation(cx, &validator.account(), &operator)?.ok_or(Error::NoSelfDelegation)?;
+    let own = staking::delegation(cx, &validator.account(), &operator)?;
+    let own = own.ok_or(staking::Error::NoDelegation)?;
     let tokens = validator.tokens_from_shares(own)?.truncate_int()?;
     if tokens < validator.min_self_delegation {
         let text = format!("{tokens} less than {}", validator.min_self_delegation);
