@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::tree::Tree;
+use crate::tree::{Root, Tree};
 
 /// A SHA-256 digest.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,15 +56,26 @@ pub(crate) fn inner(left: &Hash, right: &Hash) -> Hash {
     Hash::of(&[&[1], &left.0, &right.0])
 }
 
+/// The roots of versions of trees; none for a store that is not in the root of the state yet.
+pub(crate) fn known(trees: &[Tree], versions: &[Root]) -> Vec<Option<Hash>> {
+    trees.iter().zip(versions).map(|(tree, version)| tree.view(*version).known()).collect()
+}
+
+/// [`root`] over the latest versions.
+pub(crate) fn latest(names: &[&'static str], trees: &[Tree]) -> Hash {
+    let versions: Vec<Root> = trees.iter().map(Tree::latest).collect();
+    root(names, &known(trees, &versions))
+}
+
 /// The root over all stores that the chain knows: a simple Merkle map of (name, tree root), sorted
 /// by name, as the reference's multistore has it (cosmos.md 7.3).
-pub(crate) fn root(names: &[&'static str], trees: &[Tree]) -> Hash {
-    simple_root(&map_leaves(names, trees))
+pub(crate) fn root(names: &[&'static str], roots: &[Option<Hash>]) -> Hash {
+    simple_root(&map_leaves(names, roots))
 }
 
 /// The hashed leaves of the simple map, in name order.
-pub(crate) fn map_leaves(names: &[&'static str], trees: &[Tree]) -> Vec<Hash> {
-    sorted(names, trees)
+pub(crate) fn map_leaves(names: &[&'static str], roots: &[Option<Hash>]) -> Vec<Hash> {
+    sorted(names, roots)
         .into_iter()
         .map(|(name, root)| {
             Hash::of(&[&[0], &uvarint(name.len()), name.as_bytes(), &[32], &Hash::of(&[&root.0]).0])
@@ -72,9 +83,9 @@ pub(crate) fn map_leaves(names: &[&'static str], trees: &[Tree]) -> Vec<Hash> {
         .collect()
 }
 
-pub(crate) fn sorted(names: &[&'static str], trees: &[Tree]) -> Vec<(&'static str, Hash)> {
-    let known = names.iter().zip(trees).filter(|(_, tree)| !tree.is_new());
-    let mut pairs: Vec<_> = known.map(|(name, tree)| (*name, tree.root())).collect();
+pub(crate) fn sorted(names: &[&'static str], roots: &[Option<Hash>]) -> Vec<(&'static str, Hash)> {
+    let known = names.iter().zip(roots).filter_map(|(name, root)| Some((*name, (*root)?)));
+    let mut pairs: Vec<_> = known.collect();
     pairs.sort_unstable();
     pairs
 }

@@ -12,6 +12,7 @@ use crate::{
     Error, Result, Snapshot, StoreChanges, Version,
     hash::Hash,
     snapshot::{empty_overlay, index_of},
+    tree::Draft,
 };
 
 /// Overlays that were asked for lately, by (latest height, height).
@@ -21,16 +22,26 @@ pub(crate) struct History(Mutex<BTreeMap<(u64, u64), Snapshot>>);
 /// How many older snapshots stay ready. Each holds what changed since its height.
 const KEPT: usize = 8;
 
-/// The old values of everything in `changes`, and the root they belong to.
-pub(crate) fn undo(before: &Snapshot, changes: &[(usize, &StoreChanges)]) -> Result<Vec<u8>> {
+/// The old values of everything in `changes`, and the root they belong to. `drafts` know which keys
+/// had none, so that nobody looks for them.
+pub(crate) fn undo(
+    before: &Snapshot,
+    changes: &[(usize, &StoreChanges)],
+    drafts: &BTreeMap<usize, Draft>,
+) -> Result<Vec<u8>> {
     let mut out = before.version().root.0.to_vec();
     for (index, store) in changes {
         let name = before.names().get(*index).copied().unwrap_or_default();
         put(&mut out, name.as_bytes());
         out.extend(length(store.len()));
-        for key in store.keys() {
+        let known = drafts.get(index).map(Draft::known).unwrap_or_default();
+        for (place, key) in store.keys().enumerate() {
             put(&mut out, key);
-            match before.get_at(*index, key)? {
+            let old = match known.get(place) {
+                Some(false) => None,
+                _ => before.get_at(*index, key)?,
+            };
+            match old {
                 None => out.push(0),
                 Some(value) => {
                     out.push(1);

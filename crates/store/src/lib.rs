@@ -41,7 +41,7 @@ pub use transfer::{CHUNK_BYTES, CHUNK_BYTES_MAX, Chunks, Export, Import};
 
 use engine::{Ages, Engine};
 use history::History;
-use tree::Tree;
+use tree::{Draft, Root, Tree};
 
 /// New values (`Some`) and deletions (`None`) of one store, in key order.
 pub type StoreChanges = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -80,11 +80,12 @@ pub struct Store {
     overlays: History,
 }
 
-/// The trees of a height that is not committed yet.
+/// What a height that is not committed yet makes of the trees.
 pub struct Prepared {
     before: Version,
     root: Hash,
-    trees: Vec<Tree>,
+    /// By store; the others stay as they are.
+    drafts: BTreeMap<usize, Draft>,
 }
 
 impl Prepared {
@@ -94,14 +95,20 @@ impl Prepared {
     }
 }
 
-/// What the latest commit left behind; replaced as a whole.
+/// What the latest commit left behind.
 struct Head {
     version: Version,
     trees: Vec<Tree>,
     ages: Ages,
-    /// The trees of earlier heights inside the window; they share nodes with `trees`.
-    past: BTreeMap<u64, (Hash, Vec<Tree>)>,
+    /// Where the heights inside the window begin in each of `trees`.
+    past: BTreeMap<u64, (Hash, Vec<Root>)>,
     snapshot: Snapshot,
+}
+
+impl Head {
+    fn roots(&self) -> Vec<Root> {
+        self.trees.iter().map(Tree::latest).collect()
+    }
 }
 
 impl Store {
@@ -125,7 +132,7 @@ impl Store {
         let reader = engine.snapshot();
         let ages = Ages::read(reader.as_ref(), &names)?;
         let trees = rebuild(reader.as_ref(), &ages)?;
-        let root = hash::root(&names, &trees);
+        let root = hash::latest(&names, &trees);
         let version = match engine::stored_version(reader.as_ref())? {
             Some(stored) if stored.root == root => stored,
             Some(stored) => {
@@ -138,7 +145,8 @@ impl Store {
             None => Version { height: 0, root },
         };
         let snapshot = Snapshot::latest(version, names.clone(), reader);
-        let past = BTreeMap::from([(version.height, (root, trees.clone()))]);
+        let past =
+            BTreeMap::from([(version.height, (root, trees.iter().map(Tree::latest).collect()))]);
         Ok(Self {
             engine,
             names,
@@ -188,16 +196,21 @@ impl Store {
     /// Computes the trees that `changes` would give on top of the latest height, without writing
     /// anything.
     pub fn prepare(&self, changes: &Changes) -> Result<Prepared> {
-        let (before, mut trees) = {
-            let head = self.read();
-            (head.version, head.trees.clone())
-        };
-        for (index, store) in &self.indexed(changes)? {
-            if let Some(tree) = trees.get_mut(*index) {
-                tree.update(store);
+        let indexed = self.indexed(changes)?;
+        let head = self.read();
+        let mut drafts = BTreeMap::new();
+        for (index, store) in indexed {
+            if let Some(tree) = head.trees.get(index) {
+                drafts.insert(index, tree.draft(store));
             }
         }
-        Ok(Prepared { before, root: hash::root(&self.names, &trees), trees })
+        let mut roots = hash::known(&head.trees, &head.roots());
+        for (index, draft) in &drafts {
+            if let Some(root) = roots.get_mut(*index) {
+                *root = (!draft.is_new()).then(|| draft.root());
+            }
+        }
+        Ok(Prepared { before: head.version, root: hash::root(&self.names, &roots), drafts })
     }
 
     /// [`Store::commit`] with what [`Store::prepare`] gave for the same changes, so that nothing is
@@ -217,16 +230,18 @@ impl Store {
         if !follows || height == 0 {
             return Err(Error::OutOfOrder { height, latest: before.height });
         }
-        let Prepared { root, trees, .. } = match prepared.before == before {
+        let Prepared { root, drafts, .. } = match prepared.before == before {
             true => prepared,
             false => self.prepare(changes)?,
         };
         let indexed = self.indexed(changes)?;
-        let undo = history::undo(&snapshot, &indexed)?;
+        let undo = history::undo(&snapshot, &indexed, &drafts)?;
         let version = Version { height, root };
         let mut ages = known.clone();
-        for (age, tree) in ages.0.iter_mut().zip(&trees) {
-            if age.is_none() && !tree.is_new() {
+        for (index, draft) in &drafts {
+            if let Some(age @ None) = ages.0.get_mut(*index)
+                && !draft.is_new()
+            {
                 *age = Some(height);
             }
         }
@@ -245,10 +260,17 @@ impl Store {
         let mut head = self.write();
         head.version = version;
         head.ages = ages;
-        head.trees.clone_from(&trees);
-        head.past.insert(height, (version.root, trees));
+        for (index, draft) in drafts {
+            if let Some(tree) = head.trees.get_mut(index) {
+                tree.commit(height, draft);
+            }
+        }
+        let roots = head.roots();
+        head.past.insert(height, (version.root, roots));
         let lowest = height.saturating_sub(self.history);
         head.past = head.past.split_off(&lowest);
+        let lowest = head.past.keys().next().copied().unwrap_or(height);
+        head.trees.iter_mut().for_each(|it| it.forget(lowest));
         head.snapshot = snapshot;
         Ok(version)
     }
@@ -261,14 +283,16 @@ impl Store {
     /// Proves that `key` has its value, or none, in `store` after `height`.
     pub fn prove(&self, store: &str, key: &[u8], height: u64) -> Result<Proof> {
         let index = self.index(store)?;
-        let (root, trees) = {
-            let head = self.read();
+        let snapshot = self.at(height)?;
+        // Held to the end: a commit may use the places of nodes that have left the window.
+        let head = self.read();
+        let Some((root, roots)) = head.past.get(&height) else {
             let lowest = head.past.keys().next().copied().unwrap_or_default();
             let latest = head.version.height;
-            head.past.get(&height).cloned().ok_or(Error::NoSuchHeight { height, lowest, latest })?
+            return Err(Error::NoSuchHeight { height, lowest, latest });
         };
-        let snapshot = self.at(height)?;
-        proof::prove(&snapshot, &self.names, &trees, index, key, root)
+        let views: Vec<_> = head.trees.iter().zip(roots).map(|(it, root)| it.view(*root)).collect();
+        proof::prove(&snapshot, &self.names, &views, index, key, *root)
     }
 
     /// Waits until everything committed so far is on disk.

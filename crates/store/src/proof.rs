@@ -8,7 +8,7 @@ use types::wire::cosmos::ics23::v1::{
 
 use crate::{
     Error, Hash, Result, Snapshot, hash,
-    tree::{Leaf, Link, Node, Tree, hash_of},
+    tree::{Inner, Leaf, Link, Node, View},
 };
 
 /// A proven answer.
@@ -36,20 +36,21 @@ pub struct ProofOp {
 pub(crate) fn prove(
     snapshot: &Snapshot,
     names: &[&'static str],
-    trees: &[Tree],
+    trees: &[View<'_>],
     index: usize,
     key: &[u8],
     root: Hash,
 ) -> Result<Proof> {
     let name = names.get(index).copied().unwrap_or_default();
-    let tree = trees.get(index).filter(|it| !it.is_new());
+    let tree = trees.get(index).copied().filter(|it| it.known().is_some());
     let tree = tree.ok_or_else(|| Error::NoSuchStore(name.to_owned()))?;
+    let roots: Vec<Option<Hash>> = trees.iter().map(View::known).collect();
     let value = snapshot.get_at(index, key)?;
     let inner = match &value {
         Some(value) => commitment_proof::Proof::Exist(exists(tree, key, value)),
         None => commitment_proof::Proof::Nonexist(absent(snapshot, tree, index, key)?),
     };
-    let outer = commitment_proof::Proof::Exist(store_exists(names, trees, name, tree.root()));
+    let outer = commitment_proof::Proof::Exist(store_exists(names, &roots, name, tree.root()));
     let ops = vec![
         ProofOp { kind: "ics23:smt", key: key.to_vec(), data: encoded(inner) },
         ProofOp { kind: "ics23:simple", key: name.as_bytes().to_vec(), data: encoded(outer) },
@@ -61,15 +62,15 @@ fn encoded(proof: commitment_proof::Proof) -> Vec<u8> {
     CommitmentProof { proof: Some(proof) }.encode_to_vec()
 }
 
-fn exists(tree: &Tree, key: &[u8], value: &[u8]) -> ExistenceProof {
+fn exists(tree: View<'_>, key: &[u8], value: &[u8]) -> ExistenceProof {
     let mut path = Vec::new();
     let key_hash = Hash::of(&[key]);
     let mut link = tree.link();
     let mut depth = 0;
-    while let Some(Node::Inner { left, right, .. }) = link.as_deref() {
+    while let Some(Node::Inner(Inner { left, right, .. })) = tree.node(link) {
         let bit = key_hash.bit(depth);
-        path.push(step(bit, if bit { left } else { right }));
-        link = if bit { right } else { left };
+        path.push(step(bit, tree.hash_of(if bit { *left } else { *right })));
+        link = if bit { *right } else { *left };
         depth += 1;
     }
     path.reverse();
@@ -83,8 +84,7 @@ fn exists(tree: &Tree, key: &[u8], value: &[u8]) -> ExistenceProof {
     ExistenceProof { key: key.to_vec(), value: value.to_vec(), leaf: Some(leaf), path }
 }
 
-fn step(right_child: bool, sibling: &Link) -> InnerOp {
-    let sibling = hash_of(sibling).0;
+fn step(right_child: bool, Hash(sibling): Hash) -> InnerOp {
     let (prefix, suffix) = match right_child {
         true => ([&[1][..], &sibling].concat(), Vec::new()),
         false => (vec![1], sibling.to_vec()),
@@ -93,7 +93,12 @@ fn step(right_child: bool, sibling: &Link) -> InnerOp {
 }
 
 /// The neighbours, in the order of key hashes, of a key that is not there.
-fn absent(snapshot: &Snapshot, tree: &Tree, index: usize, key: &[u8]) -> Result<NonExistenceProof> {
+fn absent(
+    snapshot: &Snapshot,
+    tree: View<'_>,
+    index: usize,
+    key: &[u8],
+) -> Result<NonExistenceProof> {
     let wanted = Hash::of(&[key]);
     let neighbour = |leaf: Option<&Leaf>| -> Result<Option<ExistenceProof>> {
         let Some(leaf) = leaf else { return Ok(None) };
@@ -102,52 +107,52 @@ fn absent(snapshot: &Snapshot, tree: &Tree, index: usize, key: &[u8]) -> Result<
     };
     Ok(NonExistenceProof {
         key: key.to_vec(),
-        left: neighbour(below(tree.link(), &wanted, 0))?,
-        right: neighbour(above(tree.link(), &wanted, 0))?,
+        left: neighbour(below(tree, tree.link(), &wanted, 0))?,
+        right: neighbour(above(tree, tree.link(), &wanted, 0))?,
     })
 }
 
 /// The largest leaf below `wanted` in this subtree, which shares its first `depth` bits.
-fn below<'a>(link: &'a Link, wanted: &Hash, depth: usize) -> Option<&'a Leaf> {
-    match link.as_deref()? {
+fn below<'a>(tree: View<'a>, link: Link, wanted: &Hash, depth: usize) -> Option<&'a Leaf> {
+    match tree.node(link)? {
         Node::Leaf(leaf) => (leaf.key_hash < *wanted).then_some(leaf),
-        Node::Inner { left, right, .. } => match wanted.bit(depth) {
-            true => below(right, wanted, depth + 1).or_else(|| edge(left, true)),
-            false => below(left, wanted, depth + 1),
+        Node::Inner(Inner { left, right, .. }) => match wanted.bit(depth) {
+            true => below(tree, *right, wanted, depth + 1).or_else(|| edge(tree, *left, true)),
+            false => below(tree, *left, wanted, depth + 1),
         },
     }
 }
 
 /// The smallest leaf above `wanted` in this subtree.
-fn above<'a>(link: &'a Link, wanted: &Hash, depth: usize) -> Option<&'a Leaf> {
-    match link.as_deref()? {
+fn above<'a>(tree: View<'a>, link: Link, wanted: &Hash, depth: usize) -> Option<&'a Leaf> {
+    match tree.node(link)? {
         Node::Leaf(leaf) => (leaf.key_hash > *wanted).then_some(leaf),
-        Node::Inner { left, right, .. } => match wanted.bit(depth) {
-            true => above(right, wanted, depth + 1),
-            false => above(left, wanted, depth + 1).or_else(|| edge(right, false)),
+        Node::Inner(Inner { left, right, .. }) => match wanted.bit(depth) {
+            true => above(tree, *right, wanted, depth + 1),
+            false => above(tree, *left, wanted, depth + 1).or_else(|| edge(tree, *right, false)),
         },
     }
 }
 
 /// The largest or the smallest leaf of a subtree.
-fn edge(link: &Link, largest: bool) -> Option<&Leaf> {
-    match link.as_deref()? {
+fn edge(tree: View<'_>, link: Link, largest: bool) -> Option<&Leaf> {
+    match tree.node(link)? {
         Node::Leaf(leaf) => Some(leaf),
-        Node::Inner { left, right, .. } => {
-            let (first, second) = if largest { (right, left) } else { (left, right) };
-            edge(first, largest).or_else(|| edge(second, largest))
+        Node::Inner(Inner { left, right, .. }) => {
+            let (first, second) = if largest { (*right, *left) } else { (*left, *right) };
+            edge(tree, first, largest).or_else(|| edge(tree, second, largest))
         }
     }
 }
 
 fn store_exists(
     names: &[&'static str],
-    trees: &[Tree],
+    roots: &[Option<Hash>],
     name: &str,
     tree_root: Hash,
 ) -> ExistenceProof {
-    let leaves = hash::map_leaves(names, trees);
-    let sorted = hash::sorted(names, trees);
+    let leaves = hash::map_leaves(names, roots);
+    let sorted = hash::sorted(names, roots);
     let at = sorted.iter().position(|(it, _)| *it == name).unwrap_or_default();
     let mut path = Vec::new();
     simple_path(&leaves, at, &mut path);

@@ -354,3 +354,69 @@ fn a_damaged_or_foreign_state_is_not_imported() {
     let no_key = [&[0, 0, 0, 0, 4][..], b"bank", &[1, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
     assert!(matches!(import(&|it| it.push(no_key.clone())), Err(Error::Chunk(_))));
 }
+
+#[test]
+fn places_of_what_left_the_window_are_used_again() {
+    let mut tree = Tree::from_pairs(std::iter::empty()).unwrap();
+    let mut places = 0;
+    for height in 1..200u64 {
+        let changes = (0..50u64).map(|at| {
+            let value = (at % 7 != height % 7).then(|| height.to_be_bytes().to_vec());
+            (at.to_be_bytes().to_vec(), value)
+        });
+        let draft = tree.draft(&changes.collect());
+        let foreseen = draft.root();
+        tree.commit(height, draft);
+        assert_eq!(tree.root(), foreseen);
+        tree.forget(height.saturating_sub(3));
+        if height == 20 {
+            places = tree.places();
+        }
+    }
+    assert!(tree.places() <= places + 20, "{} places, {places} at first", tree.places());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Versions inside the window keep their roots whatever is committed after them, and a draft
+    /// knows which keys were there.
+    #[test]
+    fn versions_of_a_tree_stay_as_they_are(
+        blocks in prop::collection::vec(
+            prop::collection::btree_map(key(), prop::option::of(any::<u8>()), 0..12),
+            1..20,
+        ),
+    ) {
+        const WINDOW: u64 = 4;
+        let mut tree = Tree::from_pairs(std::iter::empty()).unwrap();
+        let mut model: BTreeMap<Vec<u8>, u8> = BTreeMap::new();
+        let mut versions = vec![(tree.latest(), tree.root())];
+        for (height, block) in (1u64..).zip(blocks) {
+            let changes: StoreChanges =
+                block.iter().map(|(key, value)| (key.clone(), value.map(|it| vec![it]))).collect();
+            let draft = tree.draft(&changes);
+            let expected: Vec<bool> = block.keys().map(|key| model.contains_key(key)).collect();
+            prop_assert_eq!(draft.known(), expected.as_slice());
+            tree.commit(height, draft);
+            for (key, value) in block {
+                match value {
+                    Some(value) => model.insert(key, value),
+                    None => model.remove(&key),
+                };
+            }
+            let mut leaves: Vec<(Hash, Hash)> = model
+                .iter()
+                .map(|(k, v)| (Hash::of(&[k]), hash::leaf(&Hash::of(&[k]), &Hash::of(&[&[*v]]))))
+                .collect();
+            leaves.sort_unstable();
+            prop_assert_eq!(tree.root(), naive_root(leaves, 0));
+            versions.push((tree.latest(), tree.root()));
+            let lowest = height.saturating_sub(WINDOW);
+            tree.forget(lowest);
+            for (version, root) in versions.iter().skip(usize::try_from(lowest).unwrap()) {
+                prop_assert_eq!(tree.view(*version).root(), *root);
+            }
+        }
+    }
+}

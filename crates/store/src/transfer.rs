@@ -167,7 +167,7 @@ impl Import {
             }
         }
         let reader = self.disk.snapshot();
-        let found: Hash = hash::root(&self.names, &rebuild(reader.as_ref(), &ages)?);
+        let found: Hash = hash::latest(&self.names, &rebuild(reader.as_ref(), &ages)?);
         if found != expected.root {
             return Err(Error::WrongRoot { expected: expected.root, found });
         }
