@@ -1,5 +1,6 @@
 //! The project's own tasks. `cargo xtask` without arguments lists them.
 
+mod clients;
 mod codegen;
 mod demo;
 mod docker;

@@ -2,16 +2,17 @@
 
 use std::{fs, process::Command, thread};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::{
+    clients,
     docker::{self, DockerHost},
     images, proc, root, say,
 };
 
 /// Runs all tests of the workspace, or those that match `filter`.
 ///
-/// The engine, the images and the npm packages are got ready while the tests are compiled.
+/// The engine, the images and the packages of `tests/clients` are got ready while the tests are compiled.
 pub(crate) fn run(filter: &[&str]) -> Result<()> {
     let ready = thread::spawn(prepare);
     let compiled = crate::cargo(&["test", "--workspace", "--no-run"]);
@@ -48,7 +49,7 @@ pub(crate) fn setup() -> Result<()> {
 fn prepare() -> Result<DockerHost> {
     let target = root().join("target");
     fs::create_dir_all(&target)?;
-    packages()?;
+    clients::ensure()?;
     registry()?;
     wasm_target();
     let engine = docker::ensure(&target, &mut |text| say(text))?;
@@ -73,28 +74,5 @@ fn registry() -> Result<()> {
         say("installing Debian's docker-registry for the test of private images");
         docker::install(&["docker-registry", "apache2-utils"])?;
     }
-    Ok(())
-}
-
-/// The npm packages of `tests/clients`, as its lock file says.
-fn packages() -> Result<()> {
-    let folder = root().join("tests/clients");
-    let (lock, done) = (folder.join("package-lock.json"), folder.join("node_modules/.lock-copy"));
-    let wanted = fs::read(&lock).context("read the lock file of tests/clients")?;
-    if fs::read(&done).is_ok_and(|it| it == wanted) {
-        return Ok(());
-    }
-    if docker::find("npm").is_none() {
-        if !docker::is_debian() {
-            bail!("the tests of npm clients need Node.js 20 with npm; install them");
-        }
-        say("installing Debian's nodejs and npm for the tests of npm clients");
-        docker::install(&["nodejs", "npm"])?;
-    }
-    say("installing the npm packages of tests/clients");
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
-    proc::output("npm ci", &mut npm)?;
-    fs::write(&done, wanted)?;
     Ok(())
 }

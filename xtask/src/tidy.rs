@@ -157,7 +157,8 @@ fn mentions(code: &str, word: &str) -> bool {
 fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() && !path.ends_with("target") && !path.ends_with("node_modules") {
+        let foreign = ["target", "node_modules", ".venv"].iter().any(|it| path.ends_with(it));
+        if path.is_dir() && !foreign {
             walk(&path, out)?;
         } else if path.extension().is_some_and(|it| it == "rs") {
             out.push(path);
