@@ -5,7 +5,7 @@ use ledger::{Ctx, Fault, Map, Plain, Result};
 use prost_types::Any;
 use types::wire::cosmos::gov::v1::{Proposal, ProposalStatus};
 
-use super::{ACTIVE, INACTIVE, PROPOSALS, VOTES, deposits, forget, params, save, tally};
+use super::{ACTIVE, INACTIVE, PROPOSALS, deposits, forget, params, save, tally, votes};
 use crate::base::{self, moment::Moment};
 
 /// Proposals that end in one block, at most, of each kind; the others wait for the next block.
@@ -24,7 +24,7 @@ pub(super) fn end_block(cx: &mut Ctx) -> Result {
             close_vote(cx, proposal)?;
         }
     }
-    Ok(())
+    votes::sweep(cx)
 }
 
 /// What has ended by now.
@@ -56,9 +56,11 @@ fn drop_proposal(cx: &mut Ctx, proposal: &Proposal) -> Result {
 fn close_vote(cx: &mut Ctx, mut proposal: Proposal) -> Result {
     let id = proposal.id;
     let outcome = tally::count(cx, &proposal)?;
-    delete_votes(cx, id)?;
     let converts = proposal.expedited && !outcome.passes;
-    if !converts {
+    if converts {
+        votes::begin_again(cx, id)?;
+    } else {
+        votes::end(cx, id)?;
         if outcome.burns {
             deposits::burn(cx, id)?;
         } else {
@@ -113,11 +115,4 @@ fn execute(cx: &mut Ctx, messages: &[Any]) -> Option<(usize, Fault)> {
         Ok(())
     });
     outcome.err().map(|fault| (reached, fault))
-}
-
-/// Deletes all votes on a proposal.
-pub(super) fn delete_votes(cx: &mut Ctx, id: u64) -> Result {
-    let votes: Vec<_> =
-        VOTES.walk().under(&id).iter(cx).map(|it| it.map(|it| it.0)).collect::<Result<_>>()?;
-    votes.iter().try_for_each(|it| VOTES.del(cx, it))
 }

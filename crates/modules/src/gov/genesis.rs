@@ -7,8 +7,8 @@ use types::{
 };
 
 use super::{
-    ACTIVE, CONSTITUTION, DEPOSITS, Error, INACTIVE, NAME, NEXT_ID, PARAMS, PROPOSALS, VOTES,
-    params, save,
+    ACTIVE, CONSTITUTION, DEPOSITS, Error, INACTIVE, NAME, NEXT_ID, PARAMS, PROPOSALS, params,
+    save, votes,
 };
 use crate::{auth, bank, base::moment::Moment};
 
@@ -37,7 +37,7 @@ pub(super) fn init(cx: &mut Ctx, genesis: GenesisState) -> Result {
     }
     for vote in &genesis.votes {
         let voter = auth::parse_address(&vote.voter)?;
-        VOTES.set(cx, &(vote.proposal_id, Prefixed(voter.into_bytes())), vote)?;
+        votes::cast(cx, Prefixed(voter.into_bytes()), vote)?;
     }
     for proposal in &genesis.proposals {
         let id = proposal.id;
@@ -67,7 +67,7 @@ pub(super) fn export(view: &View) -> Result<GenesisState> {
     Ok(GenesisState {
         starting_proposal_id: NEXT_ID.peek(view)?,
         deposits: DEPOSITS.values(view).collect::<Result<_>>()?,
-        votes: VOTES.values(view).collect::<Result<_>>()?,
+        votes: votes::export(view)?,
         proposals: PROPOSALS.values(view).collect::<Result<_>>()?,
         params: Some(params::get(view)?),
         constitution: CONSTITUTION.get(view)?.unwrap_or_default(),

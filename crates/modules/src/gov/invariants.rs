@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use ledger::{Invariant, Result, View, holds};
 use types::{Coins, wire::cosmos::gov::v1::ProposalStatus};
 
-use super::{ACTIVE, DEPOSITS, INACTIVE, NAME, PROPOSALS, VOTES, VOTING};
+use super::{ACTIVE, DEPOSITS, INACTIVE, NAME, PROPOSALS, VOTING, votes};
 use crate::{auth, bank, base::moment::Moment};
 
 pub(super) const ALL: &[Invariant] = &[
     Invariant("the account covers all deposits", account_covers_deposits),
     Invariant("deposits add up to what proposals say", deposits_add_up),
     Invariant("each live proposal stands in its queue once", queues_match),
-    Invariant("votes belong to proposals that may be voted on", votes_belong),
+    Invariant("votes belong to proposals that may be voted on", votes::belong),
 ];
 
 fn account_covers_deposits(view: &View) -> Result {
@@ -72,12 +72,4 @@ fn queues_match(view: &View) -> Result {
     holds!(active == voted.len(), "{active} in the voting queue, {} are voted on", voted.len())?;
     let listed = VOTING.keys(view).collect::<Result<BTreeSet<u64>>>()?;
     holds!(listed == voted, "listed as voted on are {listed:?}, in truth {voted:?}")
-}
-
-fn votes_belong(view: &View) -> Result {
-    for key in VOTES.keys(view) {
-        let (id, _) = key?;
-        holds!(VOTING.has(view, &id)?, "a vote names proposal {id}, which takes none")?;
-    }
-    Ok(())
 }

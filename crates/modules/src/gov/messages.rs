@@ -1,10 +1,10 @@
 //! Messages of governance, and which of them the old interface shares.
 
-use ledger::{Ctx, Prefixed, Result, Routes, Sdk, gas};
+use ledger::{Ctx, Prefixed, Result, Routes, Sdk, gas, signers_of};
 use prost::Message;
 use prost_types::Any;
 use types::{
-    Address, Coins, Dec, signers,
+    Address, Coins, Dec,
     wire::cosmos::gov::v1::{
         MsgCancelProposal, MsgCancelProposalResponse, MsgDeposit, MsgExecLegacyContent,
         MsgSubmitProposal, MsgSubmitProposalResponse, MsgVote, MsgVoteWeighted, Proposal,
@@ -13,8 +13,8 @@ use types::{
 };
 
 use super::{
-    Error, INACTIVE, NEXT_ID, VOTES, VOTING, deposits, forget, legacy, must_find, params, save,
-    tally,
+    Error, INACTIVE, NEXT_ID, VOTING, deposits, forget, legacy, must_find, params, save, tally,
+    votes,
 };
 use crate::{
     auth,
@@ -148,7 +148,7 @@ fn open(cx: &mut Ctx, msg: MsgSubmitProposal) -> Result<Proposal> {
 /// A message that only governance signs and that some module executes. Old contents are tried.
 fn check_message(cx: &mut Ctx, message: &Any) -> Result {
     cx.check_carried(message).map_err(|it| Error::InvalidMessage.wrap(it))?;
-    let signers = signers::of_message(message).map_err(|it| Error::InvalidMessage.wrap(it))?;
+    let signers = signers_of(message)?;
     let [signer] = signers.as_slice() else { return Err(Error::WrongSigner.into()) };
     if *signer != auth::module_address(super::NAME) {
         return Err(Error::WrongSigner.wrap(signer));
@@ -244,7 +244,7 @@ fn cast(
         .map(|it| format!("{{\"option\":{},\"weight\":\"{}\"}}", it.option, it.weight))
         .collect();
     let vote = Vote { proposal_id: id, voter: voter.to_string(), options, metadata };
-    VOTES.set(cx, &(id, Prefixed(voter.as_bytes().to_vec())), &vote)?;
+    votes::cast(cx, Prefixed(voter.as_bytes().to_vec()), &vote)?;
     cx.emit_plain(
         "proposal_vote",
         [
@@ -274,7 +274,7 @@ fn cancel(cx: &mut Ctx, msg: MsgCancelProposal) -> Result<MsgCancelProposalRespo
     }
     let params = params::get(cx)?;
     deposits::charge(cx, id, &params)?;
-    super::ending::delete_votes(cx, id)?;
+    votes::delete(cx, id)?;
     forget(cx, &proposal)?;
     cx.emit_plain(
         "cancel_proposal",

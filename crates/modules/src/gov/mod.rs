@@ -17,12 +17,13 @@ mod query;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod votes;
 
 use ledger::{
     Counter, Ctx, Invariant, Item, Map, Module, Plain, Prefixed, Result, Routes, Text, Unit, View,
     errors,
 };
-use types::wire::cosmos::gov::v1::{Deposit, GenesisState, Params, Proposal, ProposalStatus, Vote};
+use types::wire::cosmos::gov::v1::{Deposit, GenesisState, Params, Proposal, ProposalStatus};
 
 use crate::base::moment::Moment;
 
@@ -71,7 +72,6 @@ const NEXT_ID: Counter = Counter::new(NAME, &[3]);
 /// Which proposals may be voted on.
 const VOTING: Map<u64, (), Unit> = Map::new(NAME, &[4]);
 const DEPOSITS: Map<ByPerson, Deposit> = Map::new(NAME, &[16]);
-const VOTES: Map<ByPerson, Vote> = Map::new(NAME, &[32]);
 const PARAMS: Item<Params> = Item::new(NAME, &[48]);
 const CONSTITUTION: Item<String, Text> = Item::new(NAME, &[49]);
 

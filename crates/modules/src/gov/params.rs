@@ -4,6 +4,7 @@ use ledger::{Ctx, Fault, Result, View};
 use prost_types::Duration;
 use types::{
     Coin, Coins, Dec,
+    timestamp::span_text,
     wire::cosmos::gov::v1::{MsgUpdateParams, Params},
 };
 
@@ -83,9 +84,12 @@ pub(super) fn check(params: &Params) -> Result {
     let voting = period(params.voting_period.as_ref(), "voting period")?;
     let short = period(params.expedited_voting_period.as_ref(), "expedited voting period")?;
     if short >= voting {
-        return refuse(
-            "expedited voting period must be less that the regular voting period".to_owned(),
-        );
+        let text = |it: &Option<Duration>| span_text(&it.unwrap_or_default());
+        return refuse(format!(
+            "expedited voting period {} must be strictly less that the regular voting period {}",
+            text(&params.expedited_voting_period),
+            text(&params.voting_period)
+        ));
     }
 
     let initial = named(
@@ -101,8 +105,8 @@ pub(super) fn check(params: &Params) -> Result {
     if !to.is_empty() && to.parse::<types::Address>().is_err() {
         return refuse(format!("deposits destination address is invalid: {to}"));
     }
-    // The reference does not look at this one, and then refuses every deposit.
-    named(&params.min_deposit_ratio, "invalid minimum deposit ratio").map(|_| ())
+    // The ratio of the smallest deposit is not looked at: one that is no number refuses deposits.
+    Ok(())
 }
 
 fn refuse(text: String) -> Result {
@@ -125,14 +129,40 @@ fn period(span: Option<&Duration>, name: &str) -> Result<i128> {
         .saturating_mul(1_000_000_000)
         .saturating_add(i128::from(span.nanos));
     if nanos <= 0 {
-        let text = types::timestamp::duration_text(span);
-        return Err(Fault::plain(format!("{name} must be positive: {text}")));
+        return Err(Fault::plain(format!("{name} must be positive: {}", span_text(span))));
     }
     Ok(nanos)
 }
 
 fn named(text: &str, name: &str) -> Result<Dec> {
-    ratio(text).map_err(|it| Fault::plain(format!("{name}: {it}")))
+    ratio(text).map_err(|_| Fault::plain(format!("{name}: {}", wrong_number(text))))
+}
+
+/// What the reference says of a text that is no number.
+fn wrong_number(text: &str) -> String {
+    const PLACES: usize = 18;
+    let bare = text.strip_prefix('-').unwrap_or(text);
+    if bare.is_empty() {
+        return "decimal string cannot be empty".to_owned();
+    }
+    let (whole, fraction) = match bare.split_once('.') {
+        None => (bare, ""),
+        Some((_, fraction)) if fraction.contains('.') => {
+            return "invalid decimal string".to_owned();
+        }
+        Some((whole, fraction)) if whole.is_empty() || fraction.is_empty() => {
+            return "invalid decimal length".to_owned();
+        }
+        Some(parts) => parts,
+    };
+    let Some(missing) = PLACES.checked_sub(fraction.len()) else {
+        let over = fraction.len() - PLACES;
+        return format!(
+            "value '{text}' exceeds max precision by -{over} decimal places: max precision {PLACES}"
+        );
+    };
+    let zeros = "0".repeat(missing);
+    format!("failed to set decimal string with base 10: {whole}{fraction}{zeros}")
 }
 
 fn at_least_zero(value: Dec, text: &str) -> Result {

@@ -1,6 +1,6 @@
 //! Queries of governance, in the present and the old interface.
 
-use ledger::{Fault, Prefixed, Result, Routes, Sdk, Status, View, paginate};
+use ledger::{Fault, Prefixed, Result, Routes, Sdk, Status, View, paginate, paginate_all};
 use prost::Message;
 use prost_types::{Any, Timestamp};
 use types::{
@@ -19,7 +19,7 @@ use types::{
     },
 };
 
-use super::{CONSTITUTION, DEPOSITS, PROPOSALS, VOTES, params, tally};
+use super::{CONSTITUTION, DEPOSITS, PROPOSALS, params, tally, votes as cast};
 
 pub(super) fn routes(r: &mut Routes<'_>) {
     r.query(constitution)
@@ -80,7 +80,7 @@ fn proposals(view: &View, request: QueryProposalsRequest) -> Result<QueryProposa
     let (found, page) = paginate(view, PROPOSALS.walk(), request.pagination, |id, it| {
         let mut listed = status.is_none_or(|status| status == it.status());
         if !request.voter.is_empty() {
-            listed &= VOTES.has(view, &(id, person(&request.voter)?))?;
+            listed &= cast::find(view, &(id, person(&request.voter)?))?.is_some();
         }
         if !request.depositor.is_empty() {
             listed &= DEPOSITS.has(view, &(id, person(&request.depositor)?))?;
@@ -92,7 +92,7 @@ fn proposals(view: &View, request: QueryProposalsRequest) -> Result<QueryProposa
 
 fn vote(view: &View, request: QueryVoteRequest) -> Result<QueryVoteResponse> {
     let QueryVoteRequest { proposal_id, voter } = request;
-    let found = VOTES.get(view, &key(proposal_id, &voter, "voter")?)?;
+    let found = cast::find(view, &key(proposal_id, &voter, "voter")?)?;
     let missing =
         || Fault::invalid_argument(format!("voter: {voter} not found for proposal: {proposal_id}"));
     Ok(QueryVoteResponse { vote: Some(found.ok_or_else(missing)?) })
@@ -100,8 +100,8 @@ fn vote(view: &View, request: QueryVoteRequest) -> Result<QueryVoteResponse> {
 
 fn votes(view: &View, request: QueryVotesRequest) -> Result<QueryVotesResponse> {
     check_id(request.proposal_id)?;
-    let walk = VOTES.walk().under(&request.proposal_id);
-    let (votes, page) = paginate(view, walk, request.pagination, |_, it| Ok(Some(it)))?;
+    let walk = cast::of(view, request.proposal_id)?;
+    let (votes, page) = paginate_all(view, walk, request.pagination, |_, it| Ok(it))?;
     Ok(QueryVotesResponse { votes, pagination: Some(page) })
 }
 
@@ -147,7 +147,7 @@ fn deposit(view: &View, request: QueryDepositRequest) -> Result<QueryDepositResp
 fn deposits(view: &View, request: QueryDepositsRequest) -> Result<QueryDepositsResponse> {
     check_id(request.proposal_id)?;
     let walk = DEPOSITS.walk().under(&request.proposal_id);
-    let (deposits, page) = paginate(view, walk, request.pagination, |_, it| Ok(Some(it)))?;
+    let (deposits, page) = paginate_all(view, walk, request.pagination, |_, it| Ok(it))?;
     Ok(QueryDepositsResponse { deposits, pagination: Some(page) })
 }
 

@@ -8,7 +8,7 @@ use types::{
     wire::cosmos::gov::v1::{Params, Proposal, TallyResult, VoteOption, WeightedVoteOption},
 };
 
-use super::{VOTES, params};
+use super::{params, votes};
 use crate::staking;
 
 /// What a count says about a proposal.
@@ -87,7 +87,7 @@ pub(super) fn count(view: &View, proposal: &Proposal) -> Result<Outcome> {
         validators.insert(it.operator.as_bytes().to_vec(), bonded);
     }
     let mut sums = Sums::default();
-    for entry in VOTES.walk().under(&proposal.id).iter(view) {
+    for entry in votes::of(view, proposal.id)?.iter(view) {
         let ((_, voter), vote) = entry?;
         if let Some(validator) = validators.get_mut(&voter.0) {
             validator.vote.clone_from(&vote.options);
