@@ -53,8 +53,13 @@ pub(super) fn number(line: &Value, report: &mut Report) {
         Err(_) => refused,
     };
     report.judge(what, &format!("{op} {args:?}"), same, || {
-        let recorded = ["result", "error", "panic"].iter().find_map(|it| line.get(*it));
-        (format!("{answer:?}"), recorded.cloned().unwrap_or_default().to_string())
+        let ours = match &answer {
+            Ok(value) => value.to_string(),
+            Err(cause) => format!("refused: {cause}"),
+        };
+        let told = |name: &str| line.get(name).map(|it| format!("refused: {it}"));
+        let theirs = told("error").or_else(|| told("panic"));
+        (ours, theirs.unwrap_or_else(|| recorded.to_string()))
     });
 }
 

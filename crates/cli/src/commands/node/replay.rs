@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     failure::{Failure, GENERAL, Result},
-    printer::Printer,
+    printer::{Printer, clean},
 };
 
 /// Arguments of `haggle node replay`.
@@ -73,7 +73,7 @@ pub(super) fn replay(printer: &Printer, args: &ReplayArgs) -> Result {
             progress.set(format!("replaying {}: block {height} of {last}", folder.display()));
         })?;
         drop(progress);
-        printer.line(report.text().trim_end());
+        printer.line(clean(report.text().trim_end()));
         reports.push(report);
     }
     printer.json(&json!(reports.iter().map(node::replay::Report::json).collect::<Vec<_>>()));
@@ -90,7 +90,7 @@ pub(super) fn check_vectors(printer: &Printer, args: &VectorsArgs) -> Result {
         }
     })?;
     drop(progress);
-    printer.line(report.text().trim_end());
+    printer.line(clean(report.text().trim_end()));
     printer.json(&report.json());
     if report.is_clean() { Ok(()) } else { Err(differs()) }
 }
