@@ -166,6 +166,36 @@ pub fn duration_text(span: &Duration) -> String {
     format!("{sign}{seconds}{}s", fraction(nanos))
 }
 
+/// How the reference's logs write a span: `1h30m0.25s`, `14s`, `1.5µs`, `0s`.
+#[must_use]
+pub fn span_text(span: &Duration) -> String {
+    let nanos = i128::from(span.seconds) * 1_000_000_000 + i128::from(span.nanos);
+    let sign = if nanos < 0 { "-" } else { "" };
+    let nanos = nanos.unsigned_abs();
+    // A number of units with the rest as a fraction of so many digits.
+    let number = |unit: u128, digits: usize| {
+        let text = format!("{}.{:0digits$}", nanos / unit, nanos % unit);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    match nanos {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{sign}{nanos}ns"),
+        1_000..1_000_000 => format!("{sign}{}µs", number(1_000, 3)),
+        1_000_000..1_000_000_000 => format!("{sign}{}ms", number(1_000_000, 6)),
+        _ => {
+            let minutes = nanos / 60_000_000_000;
+            let rest = nanos % 60_000_000_000;
+            let seconds = format!("{}.{:09}", rest / 1_000_000_000, rest % 1_000_000_000);
+            let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
+            match (minutes / 60, minutes % 60) {
+                (0, 0) => format!("{sign}{seconds}s"),
+                (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
+                (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
+            }
+        }
+    }
+}
+
 /// Reads the proto JSON of a span.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
