@@ -18,7 +18,7 @@ pub enum Error {
         .0.display(), .0.display()
     )]
     NoGenesis(PathBuf),
-    /// `node init` on a home that has a chain.
+    /// `node init`, `testnet` or `join` on a home that has a chain.
     #[error("{} already has a genesis; choose another folder with --home", .0.display())]
     HasGenesis(PathBuf),
     /// A port that somebody else listens on.
@@ -41,7 +41,13 @@ pub enum Error {
     Index(#[from] fjall::Error),
     /// Consensus could not start.
     #[error(transparent)]
-    Consensus(#[from] consensus::StartError),
+    Consensus(consensus::StartError),
+    /// The chain goes on with another build. The text is the whole line.
+    #[error("{0}")]
+    Upgrade(String),
+    /// A snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] crate::snapshots::SnapshotError),
     /// This node had to stop.
     #[error("the node stopped: {0}")]
     Halt(String),
@@ -53,4 +59,15 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl From<consensus::StartError> for Error {
+    fn from(error: consensus::StartError) -> Error {
+        match error {
+            consensus::StartError::Halt(halt) if halt.is_planned() => {
+                Error::Upgrade(halt.to_string())
+            }
+            other => Error::Consensus(other),
+        }
+    }
 }
