@@ -16,12 +16,25 @@ use types::wire::tendermint::abci;
 pub struct Halt {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync + 'static>>,
+    is_planned: bool,
 }
 
 impl Halt {
     /// `message` says what was being done and what is wrong, without the source's own words.
     pub fn new(message: impl Into<String>) -> Halt {
-        Halt { message: message.into(), source: None }
+        Halt { message: message.into(), source: None, is_planned: false }
+    }
+
+    /// A stop that nothing is broken for: the chain goes on with another build of this node.
+    /// `message` is the whole line for whoever runs it.
+    pub fn planned(message: impl Into<String>) -> Halt {
+        Halt { is_planned: true, ..Halt::new(message) }
+    }
+
+    /// Whether it was made by [`Halt::planned`].
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        self.is_planned
     }
 
     /// The same, with the error that caused it.
@@ -29,7 +42,7 @@ impl Halt {
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
     ) -> Halt {
-        Halt { message: message.into(), source: Some(source.into()) }
+        Halt { source: Some(source.into()), ..Halt::new(message) }
     }
 }
 
@@ -58,6 +71,12 @@ pub type Answer<T> = Result<T, Halt>;
 pub trait Application: Send + Sync + 'static {
     /// Last committed height and app hash; height 0 means `init_chain` was not called yet.
     fn info(&self, request: abci::RequestInfo) -> Answer<abci::ResponseInfo>;
+
+    /// Asked before this node takes part in a height, and before it executes a block of it. A
+    /// [`Halt`] here means that nothing is proposed, voted for or signed for that height.
+    fn ready(&self, _height: u64) -> Answer<()> {
+        Ok(())
+    }
 
     /// Called once, before the first block.
     fn init_chain(&self, request: abci::RequestInitChain) -> Answer<abci::ResponseInitChain>;

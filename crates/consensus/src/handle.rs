@@ -18,6 +18,7 @@ use types::wire::tendermint::{abci, types as tm};
 
 use crate::{
     app::{Answer, Application, Halt},
+    checkpoint::Checkpoint,
     config::Config,
     core::evidence::EvidenceError,
     engine::{Engine, Failure, Parts, Peer},
@@ -392,6 +393,14 @@ impl Handle {
             return Ok(None);
         }
         self.inner.store.params(height)
+    }
+
+    /// What another node needs to go on from a height, which must be below the last one.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    pub fn checkpoint(&self, height: u64) -> Answer<Checkpoint> {
+        Checkpoint::of(&self.inner.store, height)
     }
 
     /// Where a committed transaction is, by its SHA-256.

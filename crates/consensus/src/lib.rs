@@ -5,6 +5,7 @@
 //! Transactions are bytes here. Knows nothing of accounts, modules or RPC.
 
 pub mod app;
+pub mod checkpoint;
 pub mod config;
 pub mod core;
 mod engine;
@@ -17,6 +18,7 @@ mod store;
 
 pub use self::core::evidence::EvidenceError;
 pub use app::{Answer, Application, Halt};
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use config::{Config, MempoolConfig, Timeouts};
 pub use engine::Peer;
 pub use executor::CommittedBlock;

@@ -304,6 +304,20 @@ impl BlockStore {
         batch.commit().map_err(broken("cannot write the state"))
     }
 
+    /// Sets, parameters and state of a chain whose earlier blocks are not here.
+    pub(crate) fn begin_at(&self, state: &State, params: &tm::ConsensusParams) -> Answer<()> {
+        let mut batch = self.db.batch();
+        let sets = [&state.last_validators, &state.validators, &state.next_validators];
+        for (height, set) in (state.last_height..).zip(sets) {
+            batch.insert(&self.validators, height.to_be_bytes(), full(set)?);
+        }
+        let next = state.next_height();
+        batch.insert(&self.params, state.last_height.to_be_bytes(), params.encode_to_vec());
+        batch.insert(&self.params, next.to_be_bytes(), state.params.encode_to_vec());
+        batch.insert(&self.records, "state", encode(state)?);
+        batch.commit().map_err(broken("cannot write the state"))
+    }
+
     fn put_set(
         &self,
         mut batch: fjall::OwnedWriteBatch,

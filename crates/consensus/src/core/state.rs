@@ -189,40 +189,8 @@ impl State {
     /// [`BlockError`], the first field that differs.
     pub fn check_block(&self, sealed: &Sealed) -> Result<(), BlockError> {
         let header = &sealed.block.header;
-        let expected = self.header();
+        self.check_header(header)?;
         let text = |bytes: &[u8]| hex::encode_upper(bytes);
-        if header.version != expected.version {
-            return Err(BlockError::mismatch(
-                "version",
-                format!("{}/{}", expected.version.block, expected.version.app),
-                format!("{}/{}", header.version.block, header.version.app),
-            ));
-        }
-        if header.chain_id != expected.chain_id {
-            return Err(BlockError::mismatch("chain_id", expected.chain_id, &header.chain_id));
-        }
-        if header.height != expected.height {
-            return Err(BlockError::mismatch("height", expected.height, header.height));
-        }
-        if header.last_block_id != expected.last_block_id {
-            return Err(BlockError::mismatch(
-                "last_block_id",
-                text(&expected.last_block_id.hash),
-                text(&header.last_block_id.hash),
-            ));
-        }
-        for (field, expected, got) in [
-            ("app_hash", &expected.app_hash, &header.app_hash),
-            ("consensus_hash", &expected.consensus_hash, &header.consensus_hash),
-            ("last_results_hash", &expected.last_results_hash, &header.last_results_hash),
-            ("validators_hash", &expected.validators_hash, &header.validators_hash),
-            ("next_validators_hash", &expected.next_validators_hash, &header.next_validators_hash),
-        ] {
-            if expected != got {
-                return Err(BlockError::mismatch(field, text(expected), text(got)));
-            }
-        }
-
         let none = tm::Commit::default();
         let last_commit = sealed.block.last_commit.as_ref().unwrap_or(&none);
         match &self.last_block_id {
@@ -268,6 +236,47 @@ impl State {
         let most = self.params.evidence.unwrap_or_default().max_bytes;
         if evidence::list_bytes(&sealed.block.evidence.evidence) > most {
             return Err(evidence::EvidenceError::Size.into());
+        }
+        Ok(())
+    }
+
+    /// Checks the fields of the next header that follow from the state alone.
+    ///
+    /// # Errors
+    /// [`BlockError`], the first field that differs.
+    pub fn check_header(&self, header: &tm::Header) -> Result<(), BlockError> {
+        let expected = self.header();
+        let text = |bytes: &[u8]| hex::encode_upper(bytes);
+        if header.version != expected.version {
+            return Err(BlockError::mismatch(
+                "version",
+                format!("{}/{}", expected.version.block, expected.version.app),
+                format!("{}/{}", header.version.block, header.version.app),
+            ));
+        }
+        if header.chain_id != expected.chain_id {
+            return Err(BlockError::mismatch("chain_id", expected.chain_id, &header.chain_id));
+        }
+        if header.height != expected.height {
+            return Err(BlockError::mismatch("height", expected.height, header.height));
+        }
+        if header.last_block_id != expected.last_block_id {
+            return Err(BlockError::mismatch(
+                "last_block_id",
+                text(&expected.last_block_id.hash),
+                text(&header.last_block_id.hash),
+            ));
+        }
+        for (field, expected, got) in [
+            ("app_hash", &expected.app_hash, &header.app_hash),
+            ("consensus_hash", &expected.consensus_hash, &header.consensus_hash),
+            ("last_results_hash", &expected.last_results_hash, &header.last_results_hash),
+            ("validators_hash", &expected.validators_hash, &header.validators_hash),
+            ("next_validators_hash", &expected.next_validators_hash, &header.next_validators_hash),
+        ] {
+            if expected != got {
+                return Err(BlockError::mismatch(field, text(expected), text(got)));
+            }
         }
         Ok(())
     }

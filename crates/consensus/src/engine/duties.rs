@@ -81,7 +81,11 @@ impl Failure {
     pub(crate) fn raise(&self, halt: Halt) {
         let mut first = self.halt.lock();
         if first.is_none() {
-            tracing::error!(error = %halt, "halting");
+            match halt.is_planned() {
+                // Whoever runs the node is told once, by whoever waits for its end.
+                true => tracing::debug!(reason = %halt, "stopping as planned"),
+                false => tracing::error!(error = %halt, "halting"),
+            }
             *first = Some(Arc::new(halt));
         }
         self.stop.cancel();
@@ -294,8 +298,9 @@ impl Shared {
         let known =
             self.store.proposals(proposal.height)?.into_iter().find(|it| it.id == sealed.id);
         proposal.valid = match known {
-            Some(known) => known.valid,
-            None => match self.executor.judge(sealed, ask_app)? {
+            // What was refused as a proposal is looked at again once others have decided it.
+            Some(known) if known.valid || ask_app => known.valid,
+            _ => match self.executor.judge(sealed, ask_app)? {
                 Ok(()) => true,
                 Err(error) => {
                     tracing::warn!(

@@ -37,6 +37,8 @@ pub struct Toy {
     folder: Option<PathBuf>,
     /// Where the node breaks, at the first block with a transaction.
     pub trap: std::sync::Mutex<Option<Trap>>,
+    /// The first height that is for another build.
+    pub not_ready_at: std::sync::Mutex<Option<u64>>,
     /// Only heights that this divides are written; what comes after is lost with the process.
     pub write_every: std::sync::atomic::AtomicU64,
 }
@@ -85,8 +87,8 @@ impl Toy {
     }
 
     fn with(inner: Inner, folder: Option<PathBuf>) -> Arc<Toy> {
-        let (trap, write_every) = (Default::default(), 1.into());
-        Arc::new(Toy { inner: inner.into(), folder, trap, write_every })
+        let (trap, not_ready_at, write_every) = (Default::default(), Default::default(), 1.into());
+        Arc::new(Toy { inner: inner.into(), folder, trap, not_ready_at, write_every })
     }
 
     fn spring(&self, trap: Trap) -> Answer<()> {
@@ -135,6 +137,13 @@ impl Application for Toy {
             last_block_app_hash: inner.committed.app_hash.clone(),
             ..Default::default()
         })
+    }
+
+    fn ready(&self, height: u64) -> Answer<()> {
+        match *self.not_ready_at.lock().unwrap() {
+            Some(stop) if height >= stop => Err(Halt::planned(format!("not for {height}"))),
+            _ => Ok(()),
+        }
     }
 
     fn init_chain(&self, _: abci::RequestInitChain) -> Answer<abci::ResponseInitChain> {
