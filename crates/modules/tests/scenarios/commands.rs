@@ -48,11 +48,12 @@ use types::{
             provider::v1beta4::{Info, MsgCreateProvider, MsgDeleteProvider, MsgUpdateProvider},
         },
         cosmos::{
-            authz::v1beta1::{Grant, MsgGrant, MsgRevoke},
+            authz::v1beta1::{Grant, MsgExec, MsgGrant, MsgRevoke},
             bank::v1beta1::{QueryAllBalancesRequest, QueryAllBalancesResponse},
         },
-        haggle::market::v1::{
-            Dimension, MsgDeclineOrder, QueryDeclinesRequest, QueryDeclinesResponse,
+        haggle::{
+            limits::v1::{DeploymentShape, MessageRule, SpendingLimitAuthorization},
+            market::v1::{Dimension, MsgDeclineOrder, QueryDeclinesRequest, QueryDeclinesResponse},
         },
         tendermint::abci::Event,
     },
@@ -68,6 +69,8 @@ type Outcome = Result<Vec<String>, String>;
 
 pub(crate) struct World {
     chain: Chain<Market>,
+    /// Who sends, if in another's name.
+    sender: Option<String>,
     supply: BTreeMap<String, String>,
 }
 
@@ -260,7 +263,7 @@ impl World {
             state["mint"]["params"][field] = "0".into();
         }
         state["mint"]["minter"]["inflation"] = "0".into();
-        let mut world = Self { chain: Chain::new(state), supply: BTreeMap::new() };
+        let mut world = Self { chain: Chain::new(state), sender: None, supply: BTreeMap::new() };
         world.supply = world.held();
         world
     }
@@ -315,6 +318,12 @@ impl World {
                 Ok(vec![format!("height {}", self.chain.view().height())])
             }
             ["show", what] => self.show(what),
+            [name, "as", owner, verb, ref rest @ ..] => {
+                self.sender = Some(text_of(name)?);
+                let outcome = self.act(owner, verb, &Words::of(rest));
+                self.sender = None;
+                outcome
+            }
             [name, verb, ref rest @ ..] => self.act(name, verb, &Words::of(rest)),
             _ => Err(format!("no command {command}")),
         }
@@ -376,8 +385,48 @@ impl World {
                 grantee: text_of(words.word(0, "the grantee")?)?,
                 msg_type_url: MsgAccountDeposit::type_url(),
             }),
+            "limit" => self.limit(&address, words),
+            "unlimit" => self.send(&MsgRevoke {
+                granter: address,
+                grantee: text_of(words.word(0, "the key")?)?,
+                msg_type_url: SpendingLimitAuthorization::type_url(),
+            }),
             other => Err(format!("nobody can {other}")),
         }
+    }
+
+    /// `alice limit bob 900000uact price=100uact open=2 returns=3600`: bob deploys for alice.
+    fn limit(&mut self, owner: &str, words: &Words<'_>) -> Outcome {
+        let types = [
+            MsgCreateDeployment::type_url(),
+            MsgAccountDeposit::type_url(),
+            MsgCreateLease::type_url(),
+            MsgCloseDeployment::type_url(),
+        ];
+        let messages = types.map(|type_url| MessageRule { type_url, ..Default::default() });
+        let now = self.chain.view().unix_seconds();
+        let returns = words.named("returns").map(number::<i64>).transpose()?;
+        let rule = SpendingLimitAuthorization {
+            per_day: vec![deposit(words.word(1, "the cap")?, None)?.amount],
+            messages: messages.to_vec(),
+            deployment: Some(DeploymentShape {
+                cpu_milli: 1000,
+                memory_bytes: 536_870_912,
+                storage_bytes: 536_870_912,
+                gpus: 0,
+                open_deployments: words.named("open").map_or(Ok(2), number)?,
+                price_per_block: vec![price(words.named("price").unwrap_or("100uact"))?],
+            }),
+            return_at: returns.map(|it| Timestamp { seconds: now + it, nanos: 0 }),
+            ..Default::default()
+        };
+        let authorization =
+            Any { type_url: SpendingLimitAuthorization::type_url(), value: rule.encode_to_vec() };
+        self.send(&MsgGrant {
+            granter: owner.to_owned(),
+            grantee: text_of(words.word(0, "the key")?)?,
+            grant: Grant { authorization: Some(authorization), expiration: None },
+        })
     }
 
     /// `alice create 1 100uact 50uact deposit=500000uact`: a group per price.
@@ -473,7 +522,14 @@ impl World {
     }
 
     fn send<M: Message + Name>(&mut self, message: &M) -> Outcome {
-        match self.chain.run(message) {
+        let outcome = match self.sender.clone() {
+            None => self.chain.run(message),
+            Some(grantee) => {
+                let message = Any { type_url: M::type_url(), value: message.encode_to_vec() };
+                self.chain.run(&MsgExec { grantee, msgs: vec![message] })
+            }
+        };
+        match outcome {
             Ok(events) => {
                 let told: Vec<_> = events.iter().filter_map(told).collect();
                 Ok(if told.is_empty() { vec!["ok".to_owned()] } else { told })
