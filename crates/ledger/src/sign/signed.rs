@@ -2,9 +2,13 @@
 //! (cosmos.md 1.7). Bit arrays and lists that do not fit each other are refused here or where a
 //! member is looked up, never by a panic.
 
-use prost::{Message as _, encoding::decode_varint};
+use prost::{Message as _, Name as _, encoding::decode_varint};
+use prost_types::Any;
 use types::wire::cosmos::{
-    crypto::multisig::v1beta1::{CompactBitArray, MultiSignature},
+    crypto::multisig::{
+        LegacyAminoPubKey,
+        v1beta1::{CompactBitArray, MultiSignature},
+    },
     tx::{
         signing::v1beta1::SignMode,
         v1beta1::{ModeInfo, mode_info},
@@ -72,6 +76,21 @@ impl Signed {
             }
             _ => false,
         }
+    }
+
+    /// A key that could have signed so, of members like `single`; at most `most` on each level.
+    pub fn stand_in(&self, single: &Any, most: u64) -> Any {
+        let Self::Many { bits, parts, .. } = self else { return single.clone() };
+        let count = u64::try_from(size(bits)).unwrap_or(0).min(most);
+        let marks = marks(bits).unwrap_or_default();
+        let mut parts = parts.iter();
+        let public_keys = (0..count).map(|at| {
+            let is_marked = usize::try_from(at).is_ok_and(|at| marks.contains(&at));
+            let part = if is_marked { parts.next() } else { None };
+            part.map_or_else(|| single.clone(), |it| it.stand_in(single, most))
+        });
+        let key = LegacyAminoPubKey { threshold: 1, public_keys: public_keys.collect() };
+        Any { type_url: LegacyAminoPubKey::type_url(), value: key.encode_to_vec() }
     }
 
     /// Whether every one was made in amino-JSON mode.

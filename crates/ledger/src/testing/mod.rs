@@ -2,6 +2,7 @@
 //! takes messages without signatures or fees.
 
 mod node;
+mod party;
 mod signer;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use prost_types::{Any, Timestamp};
 use types::wire::tendermint::abci::Event;
 
 pub use node::Node;
+pub use party::{Draft, Party, Secret, Simulated};
 pub use signer::Signer;
 
 use crate::{

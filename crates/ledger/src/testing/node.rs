@@ -60,13 +60,18 @@ impl<R: Runtime> Node<R> {
 
     /// Executes a block without committing it.
     pub fn finalize(&self, txs: Vec<Vec<u8>>) -> ResponseFinalizeBlock {
-        let seconds = GENESIS_SECONDS.saturating_add(self.height.saturating_mul(BLOCK_SECONDS));
         running(self.app.finalize_block(RequestFinalizeBlock {
             txs,
             height: self.height,
-            time: Timestamp { seconds, nanos: 0 },
+            time: self.time(),
             ..RequestFinalizeBlock::default()
         }))
+    }
+
+    /// The time of the next block.
+    pub fn time(&self) -> Timestamp {
+        let seconds = GENESIS_SECONDS.saturating_add(self.height.saturating_mul(BLOCK_SECONDS));
+        Timestamp { seconds, nanos: 0 }
     }
 
     pub fn check(&self, tx: Vec<u8>) -> ResponseCheckTx {

@@ -29,6 +29,9 @@ const SIMULATION_KEY: [u8; 33] = [
     0x3A,
 ];
 
+/// Members of a multisig that stands in; the network's own limit is about as high.
+const SIMULATION_KEYS_MAX: u64 = 16;
+
 fn key_of(any: &Any) -> Result<PublicKey> {
     PublicKey::from_any(any).map_err(|why| Sdk::InvalidPubKey.wrap(why))
 }
@@ -36,6 +39,14 @@ fn key_of(any: &Any) -> Result<PublicKey> {
 /// The key an account signs with, if it has signed before.
 fn stored_key(account: &Account) -> Result<Option<PublicKey>> {
     account.base.pub_key.as_ref().map(key_of).transpose()
+}
+
+/// The key that stands in for one that is neither sent nor stored: a single one, or a multisig of as
+/// many as the signature speaks of.
+pub(super) fn simulation_key(tx: &Tx, index: usize) -> Result<Any> {
+    let key = secp256k1::PubKey { key: SIMULATION_KEY.to_vec() };
+    let single = Any { type_url: secp256k1::PubKey::type_url(), value: key.encode_to_vec() };
+    Ok(signed(tx, index)?.stand_in(&single, SIMULATION_KEYS_MAX))
 }
 
 fn mode_of(info: &SignerInfo) -> Option<&mode_info::Sum> {
@@ -67,10 +78,9 @@ pub(super) fn set_keys(
         let (any, key) = match &info.public_key {
             Some(any) => (any.clone(), key_of(any)?),
             None if stage == Stage::Simulate => {
-                let key = secp256k1::PubKey { key: SIMULATION_KEY.to_vec() };
-                let any =
-                    Any { type_url: secp256k1::PubKey::type_url(), value: key.encode_to_vec() };
-                (any, PublicKey::Secp256k1(SIMULATION_KEY))
+                let any = simulation_key(tx, index)?;
+                let key = key_of(&any)?;
+                (any, key)
             }
             None => continue,
         };
@@ -121,7 +131,7 @@ pub(super) fn charge(cx: &mut Ctx, tx: &Tx, signers: &[Address], stage: Stage) -
         let account = existing(cx, signer)?;
         let key = match stored_key(&account)? {
             Some(key) => key,
-            None if stage == Stage::Simulate => PublicKey::Secp256k1(SIMULATION_KEY),
+            None if stage == Stage::Simulate => key_of(&simulation_key(tx, index)?)?,
             None => return Err(Sdk::InvalidPubKey.wrap("unrecognized public key type: <nil>")),
         };
         let signed = signed(tx, index)?;

@@ -18,9 +18,6 @@ use crate::auth;
 /// A gas limit with its tag, and what the frames around it grow by.
 const GAS_LIMIT_BYTES: u64 = 16;
 
-/// A packed single key with its type, in a signer's entry.
-const KEY_BYTES: u64 = 80;
-
 /// A signature of a single key.
 const SIGNATURE_BYTES: u64 = 64;
 
@@ -29,7 +26,7 @@ const FRAME_BYTES: u64 = 16;
 
 /// Charges for the bytes, when simulating for those still to come, too.
 pub(super) fn charge(
-    cx: &Ctx,
+    cx: &mut Ctx,
     tx: &Tx,
     params: &Params,
     signers: &[Address],
@@ -42,14 +39,17 @@ pub(super) fn charge(
     }
     let mut missing = GAS_LIMIT_BYTES;
     for (index, signer) in signers.iter().enumerate() {
-        let stored = auth::account(cx, signer)?.and_then(|it| it.base.pub_key);
+        let stored = cx.without_gas(|cx| auth::account(cx, signer))?.and_then(|it| it.base.pub_key);
         // One without an entry is refused further down.
         let Some(info) = tx.auth_info.signer_infos.get(index) else { continue };
+        let key = match stored.or_else(|| info.public_key.clone()) {
+            Some(key) => key,
+            None => signature::simulation_key(tx, index)?,
+        };
         if info.public_key.is_none() {
-            missing = missing.saturating_add(stored.as_ref().map_or(KEY_BYTES, packed));
+            missing = missing.saturating_add(packed(&key));
         }
-        let key = stored.or_else(|| info.public_key.clone());
-        let key = key.and_then(|it| PublicKey::from_any(&it).ok());
+        let key = PublicKey::from_any(&key).ok();
         let signed = signature::signed(tx, index)?;
         missing = missing.saturating_add(short_of(key.as_ref(), &signed));
     }

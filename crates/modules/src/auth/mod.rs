@@ -4,6 +4,7 @@
 //! Owns: store `acc` (cosmos.md 4.3).
 
 mod account;
+mod genesis;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -40,9 +41,8 @@ impl Module for Auth {
 
     fn init(cx: &mut Ctx, genesis: GenesisState) -> Result {
         PARAMS.set(cx, &genesis.params)?;
-        let mut accounts =
-            genesis.accounts.iter().map(Account::from_any).collect::<Result<Vec<_>>>()?;
-        accounts.sort_by_key(|it| it.base.account_number);
+        let accounts = genesis.accounts.iter().map(Account::from_any).collect::<Result<_>>()?;
+        let accounts = genesis::numbered(accounts)?;
         let mut next = 0u64;
         for account in accounts {
             next = next.max(account.base.account_number.saturating_add(1));
@@ -269,9 +269,4 @@ pub fn use_nonce(cx: &mut Ctx, sender: &Address, timeout_nanos: i64) -> Result<b
     }
     NONCES.set(cx, &key, &())?;
     Ok(true)
-}
-
-/// Whether an unordered transaction's timestamp was used already.
-pub fn nonce_used(view: &View, sender: &Address, timeout_nanos: i64) -> Result<bool> {
-    NONCES.has(view, &(timeout_nanos, sender.clone()))
 }
