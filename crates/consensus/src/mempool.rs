@@ -296,9 +296,9 @@ impl Mempool {
             pool.limits = Limits::of(params, validators);
             for (tx, result) in txs.iter().zip(results) {
                 let hash = sha256(tx);
-                if result.code == 0 || self.config.keep_invalid_in_cache {
+                if result.code == 0 {
                     pool.cache.push(hash);
-                } else {
+                } else if !self.config.keep_invalid_in_cache {
                     pool.cache.remove(&hash);
                 }
                 if let Some(place) = pool.places.get(&hash).copied() {

@@ -109,6 +109,36 @@ fn what_was_refused_may_come_again_and_what_was_committed_may_not() {
 }
 
 #[test]
+fn refused_bytes_are_remembered_where_the_operator_wants_it() {
+    let config = MempoolConfig { keep_invalid_in_cache: true, ..MempoolConfig::default() };
+    let (pool, gate) = pool(config);
+    gate.refused.lock().push(b"a".to_vec());
+    assert_eq!(pool.submit("a".into()).unwrap().0.code, 1);
+    assert_eq!(text(pool.submit("a".into())), "tx already exists in cache");
+    // What failed in a block stays remembered if it came here first, and only then.
+    pool.submit("b".into()).unwrap();
+    committed(&pool, 1, &[b"b", b"c"], 5);
+    assert_eq!(text(pool.submit("b".into())), "tx already exists in cache");
+    assert!(pool.submit("c".into()).unwrap().1);
+    // So does what is dropped because the application no longer takes it.
+    gate.refused.lock().push(b"c".to_vec());
+    committed(&pool, 2, &[], 0);
+    assert!(pool.is_empty());
+    assert_eq!(text(pool.submit("c".into())), "tx already exists in cache");
+}
+
+#[test]
+fn a_second_transaction_of_one_sequence_does_not_replace_the_first() {
+    let (pool, gate) = pool(MempoolConfig::default());
+    pool.submit("alice/0 cheap".into()).unwrap();
+    // The application has counted the first on its check state and refuses the second.
+    gate.refused.lock().push(b"alice/0 dear".to_vec());
+    assert_eq!(pool.submit("alice/0 dear".into()).unwrap().0.code, 1);
+    pool.submit("bob/0 dearer".into()).unwrap();
+    assert_eq!(pool.reap(i64::MAX, -1), [b"alice/0 cheap".as_slice(), b"bob/0 dearer"]);
+}
+
+#[test]
 fn after_a_block_every_waiting_transaction_is_looked_at_again() {
     let (pool, gate) = pool(MempoolConfig::default());
     for tx in ["a", "b", "c"] {
