@@ -5,8 +5,10 @@ use ledger::App;
 use modules::Market;
 use types::wire::tendermint::abci;
 
-/// The market's state machine.
-pub(crate) struct Ledger(pub(crate) App<Market>);
+use crate::upgrades::Watch;
+
+/// The market's state machine, and what this node minds about upgrades of it.
+pub(crate) struct Ledger(pub(crate) App<Market>, pub(crate) Watch);
 
 /// Both sides name a local failure; the text is all there is to carry over.
 fn halt(cause: ledger::Halt) -> Halt {
@@ -16,6 +18,10 @@ fn halt(cause: ledger::Halt) -> Halt {
 impl Application for Ledger {
     fn info(&self, request: abci::RequestInfo) -> Answer<abci::ResponseInfo> {
         self.0.info(request).map_err(halt)
+    }
+
+    fn ready(&self, height: u64) -> Answer<()> {
+        self.1.ready(&self.0, height)
     }
 
     fn init_chain(&self, request: abci::RequestInitChain) -> Answer<abci::ResponseInitChain> {

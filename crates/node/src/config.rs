@@ -31,6 +31,12 @@ pub struct Config {
     pub history_blocks: u64,
     /// Most transactions waiting for a block.
     pub mempool_txs: usize,
+    /// Heights whose upgrade is left out. All validators must agree on it, or the network forks.
+    pub unsafe_skip_upgrades: Vec<i64>,
+    /// Make a snapshot of the state at every height that this divides; 0 makes none.
+    pub snapshot_every_blocks: u64,
+    /// How many of the node's own snapshots are kept, the newest ones.
+    pub snapshots_kept: usize,
     /// `kv` keeps an index of transactions and blocks by their events, `hash` only by hash.
     pub index: Index,
 }
@@ -60,6 +66,9 @@ impl Default for Config {
             minimum_gas_prices: "0.0025uakt".to_owned(),
             history_blocks: 1_000,
             mempool_txs: 5_000,
+            unsafe_skip_upgrades: Vec::new(),
+            snapshot_every_blocks: 0,
+            snapshots_kept: 2,
             index: Index::Kv,
         }
     }
@@ -79,6 +88,9 @@ impl Config {
         }
         if self.mempool_txs == 0 {
             return Err("mempool_txs must be at least 1".to_owned());
+        }
+        if self.snapshots_kept == 0 {
+            return Err("snapshots_kept must be at least 1".to_owned());
         }
         let ports = [self.rpc_listen, self.rest_listen, self.grpc_listen];
         for (index, address) in ports.iter().enumerate() {

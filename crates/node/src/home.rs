@@ -65,6 +65,21 @@ pub fn node_key(home: &Path) -> PathBuf {
     home.join("config/node_key.json")
 }
 
+/// `data`: everything that follows from the blocks.
+pub fn data(home: &Path) -> PathBuf {
+    home.join("data")
+}
+
+/// `data.restoring`: what becomes [`data`] once a snapshot is restored whole.
+pub fn restoring(home: &Path) -> PathBuf {
+    home.join("data.restoring")
+}
+
+/// `data/upgrade-info.json`: the plan that this build stopped for, in the reference's form.
+pub fn upgrade_info(home: &Path) -> PathBuf {
+    home.join("data/upgrade-info.json")
+}
+
 /// `data/state`: the ledger's store.
 pub fn state(home: &Path) -> PathBuf {
     home.join("data/state")
