@@ -109,6 +109,8 @@ pub enum Command {
     /// Show the settings and where they come from
     #[command(subcommand)]
     Config(commands::config::Command),
+    /// Show which version this is, and which upgrades of the network it knows
+    Version(commands::version::Args),
     /// Print completions for a shell
     Completion(commands::completion::Args),
 }

@@ -16,6 +16,8 @@ pub const REFUSED: u8 = 4;
 pub const NO_BIDS: u8 = 5;
 /// The thing asked for does not exist.
 pub const NOT_FOUND: u8 = 6;
+/// The chain goes on with another build of this program: an upgrade of the network.
+pub const WRONG_BUILD: u8 = 7;
 /// Interrupted by the user.
 pub const INTERRUPTED: u8 = 130;
 
@@ -29,6 +31,7 @@ Exit codes:
   4    the chain refused the transaction, or it failed
   5    no provider made a bid that can be taken
   6    what was asked for does not exist
+  7    the network goes on with another version of this program
   130  interrupted";
 
 /// A result of the command line.

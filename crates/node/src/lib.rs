@@ -12,6 +12,8 @@ mod genesis;
 pub mod home;
 mod index;
 pub mod replay;
+pub mod snapshots;
+mod upgrades;
 pub mod vectors;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -37,7 +39,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Node {
     handle: consensus::Handle,
     server: rpc::Handle,
+    app: Arc<Ledger>,
     follower: Option<tokio::task::JoinHandle<()>>,
+    snapshots: Option<tokio::task::JoinHandle<()>>,
     endpoints: Endpoints,
     _home: Home,
 }
@@ -69,7 +73,7 @@ pub async fn start(path: &Path, config: Config) -> Result<Node, Error> {
         consensus::start(engine_config(path, &config), genesis.clone(), app.clone()).await?;
     let chain = NodeChain {
         handle: handle.clone(),
-        app,
+        app: app.clone(),
         index: index.clone(),
         config: config.clone(),
         genesis: genesis.to_json()?.into(),
@@ -84,10 +88,12 @@ pub async fn start(path: &Path, config: Config) -> Result<Node, Error> {
         }
     };
     let follower = index.map(|index| tokio::spawn(follow(handle.clone(), index)));
+    let own = snapshots::folder(path);
+    let snapshots = snapshots::start_beside(&handle, &app, own, &config);
     let endpoints =
         Endpoints { rpc: server.rpc_addr(), rest: server.rest_addr(), grpc: server.grpc_addr() };
     tracing::info!(chain_id = genesis.chain_id, rpc = %endpoints.rpc, "node started");
-    Ok(Node { handle, server, follower, endpoints, _home: home })
+    Ok(Node { handle, server, app, follower, snapshots, endpoints, _home: home })
 }
 
 /// Opens the databases; rebuilding the trees of a large state takes seconds.
@@ -98,10 +104,9 @@ async fn open(path: &Path, config: &Config) -> Result<(Ledger, Option<Arc<Index>
         .map_err(|error| Error::Config(format!("minimum_gas_prices: {error}")))?;
     let ledger =
         ledger::Config { version: VERSION.to_owned(), min_gas_prices: prices, durable: false };
-    let options = store::Options {
-        stores: ledger::store_names::<modules::Market>(),
-        history: config.history_blocks,
-    };
+    let options = store_options(config);
+    let watch = upgrades::Watch::new(path);
+    let skipped = config.unsafe_skip_upgrades.clone();
     let (state, index) = (home::state(path), home::index(path));
     let kind = config.index;
     let opened = tokio::task::spawn_blocking(move || {
@@ -109,13 +114,20 @@ async fn open(path: &Path, config: &Config) -> Result<(Ledger, Option<Arc<Index>
         std::fs::create_dir_all(&state).map_err(io)?;
         let store = store::Store::open(&state, options)?;
         let app = ledger::App::new(store, ledger).map_err(|it| Error::Halt(it.0))?;
+        let app = app.skipping_upgrades(skipped);
         let index = match kind {
             IndexKind::Kv => Some(Arc::new(Index::open(&index)?)),
             IndexKind::Hash => None,
         };
-        Ok((Ledger(app), index))
+        Ok((Ledger(app, watch), index))
     });
     opened.await.map_err(|panic| Error::Halt(panic.to_string()))?
+}
+
+/// How the state is kept: a store per chapter.
+fn store_options(config: &Config) -> store::Options {
+    let stores = ledger::store_names::<modules::Market>();
+    store::Options { stores, history: config.history_blocks }
 }
 
 fn engine_config(path: &Path, config: &Config) -> consensus::Config {
@@ -186,6 +198,7 @@ impl Node {
     /// Returns when the node stops by itself.
     pub async fn stopped(&self) -> Error {
         match self.handle.stopped().await {
+            Some(halt) if halt.is_planned() => Error::Upgrade(halt.to_string()),
             Some(halt) => Error::Halt(halt.to_string()),
             None => Error::Halt("it was asked to".to_owned()),
         }
@@ -195,10 +208,15 @@ impl Node {
     pub async fn shutdown(self) -> Result<(), Error> {
         self.server.shutdown().await;
         let stopped = self.handle.shutdown().await.map_err(|it| Error::Halt(it.to_string()));
-        if let Some(follower) = self.follower {
-            follower.abort();
-            let _ = follower.await;
+        for task in [self.follower, self.snapshots].into_iter().flatten() {
+            task.abort();
+            let _ = task.await;
         }
-        stopped
+        // Blocks are durable by now; with the state on disk, too, the next start has nothing to
+        // execute again, which after an upgrade only the build of that time could.
+        let app = self.app;
+        let flushed = tokio::task::spawn_blocking(move || app.0.store().flush()).await;
+        stopped?;
+        Ok(flushed.map_err(|panic| Error::Halt(panic.to_string()))??)
     }
 }

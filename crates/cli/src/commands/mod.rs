@@ -16,6 +16,7 @@ pub mod sdl;
 pub mod settlement;
 pub mod status;
 pub mod up;
+pub mod version;
 
 use crate::{
     args::{Args, Command},
@@ -31,6 +32,9 @@ pub async fn run(args: Args, printer: Printer) -> Result {
     // Completions need no settings: a broken file must not break the shell.
     if let Command::Completion(it) = &command {
         return completion::run(it);
+    }
+    if let Command::Version(it) = &command {
+        return version::run(&printer, it);
     }
     // Files are checked in editors and CI, where nobody has settings.
     if let Command::Sdl(it) = command {
@@ -55,6 +59,7 @@ pub async fn run(args: Args, printer: Printer) -> Result {
         Command::Tx(it) => dynamic::tx(&cx, it).await,
         Command::Config(it) => config::run(&cx, it),
         Command::Sdl(it) => sdl::run(&cx.printer, it),
+        Command::Version(it) => version::run(&cx.printer, &it),
         Command::Completion(it) => completion::run(&it),
     }
 }

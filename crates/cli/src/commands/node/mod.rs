@@ -2,6 +2,7 @@
 
 mod network;
 mod replay;
+mod snapshots;
 
 use std::net::SocketAddr;
 
@@ -11,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     context::Context,
-    failure::{Failure, GENERAL, Result, UNREACHABLE, WRONG_INPUT},
+    failure::{Failure, GENERAL, Result, UNREACHABLE, WRONG_BUILD, WRONG_INPUT},
     local,
 };
 
@@ -26,6 +27,9 @@ pub enum Command {
     Join(network::JoinArgs),
     /// Run the node until Ctrl-C
     Start(StartArgs),
+    /// Make, list and restore snapshots of the state
+    #[command(subcommand, alias = "snapshot")]
+    Snapshots(snapshots::Command),
     /// Execute recorded blocks of the reference network and compare results, events and answers
     ///
     /// Exits with 1 on any difference, printing the first one (height, transaction, event,
@@ -54,6 +58,10 @@ pub struct StartArgs {
     /// Settings of the node, stronger than `node/config/node.toml`
     #[command(flatten)]
     pub settings: Settings,
+    /// Leave out the upgrades planned for these heights. Dangerous: validators that disagree on it
+    /// fork the network
+    #[arg(long, value_name = "HEIGHTS", value_delimiter = ',', help_heading = "Node options")]
+    pub unsafe_skip_upgrades: Vec<i64>,
 }
 
 /// Settings of a node that have a flag.
@@ -117,6 +125,7 @@ pub async fn run(cx: &Context, command: Command) -> Result {
         Command::Testnet(args) => network::testnet(cx, &args),
         Command::Join(args) => network::join(cx, &args).await,
         Command::Start(args) => start(cx, &args).await,
+        Command::Snapshots(command) => snapshots::run(cx, command),
         Command::Replay(args) => replay::replay(&cx.printer, &args),
         Command::Vectors(args) => replay::check_vectors(&cx.printer, &args),
     }
@@ -148,8 +157,23 @@ pub fn show_accounts(cx: &Context, accounts: &[local::TestAccount]) {
 }
 
 async fn start(cx: &Context, args: &StartArgs) -> Result {
+    let outcome = run_node(cx, args).await;
+    // People see it as the error; beside JSON on stdout it belongs into the log.
+    if let Err(failure) = &outcome
+        && failure.code == WRONG_BUILD
+        && cx.printer.is_json()
+    {
+        tracing::error!("{failure}");
+    }
+    outcome
+}
+
+async fn run_node(cx: &Context, args: &StartArgs) -> Result {
     let mut stop = StopSignal::listen()?;
-    let node = open(cx, &args.settings).await?;
+    let home = local::node_home(&cx.config.home);
+    let mut config = args.settings.over(node::Config::read(&home)?);
+    config.unsafe_skip_upgrades.extend(&args.unsafe_skip_upgrades);
+    let node = node::start(&home, config).await?;
     let endpoints = node.endpoints();
     cx.printer.json_line(&json!({
         "rpc": format!("http://{}", endpoints.rpc),
@@ -218,6 +242,8 @@ impl From<node::Error> for Failure {
         let code = match &error {
             E::HomeLocked(_) | E::NoGenesis(_) | E::HasGenesis(_) | E::Listen(_) => WRONG_INPUT,
             E::Config(_) | E::Genesis(_) => WRONG_INPUT,
+            E::Snapshot(_) => WRONG_INPUT,
+            E::Upgrade(_) => WRONG_BUILD,
             E::Halt(_) => UNREACHABLE,
             _ => GENERAL,
         };
