@@ -135,7 +135,8 @@ fn transfer(cx: &mut Ctx, msg: MsgTransfer) -> Result<MsgTransferResponse> {
     let sender: Address = msg.sender.parse()?;
     let token: Coin = msg.token.try_into()?;
     let coins = Coins::strict([token.clone()])?;
-    bank::require_send_enabled(cx, &coins).map_err(|it| Error::SendDisabled.wrap(it))?;
+    bank::require_send_enabled(cx, &coins)
+        .map_err(|fault| fault.inside(|it| Error::SendDisabled.wrap(it)))?;
     if bank::is_blocked(&sender) {
         let why = format!("{sender} is not allowed to send funds");
         return Err(ibc::Error::Unauthorized.wrap(why));

@@ -3,6 +3,7 @@
 mod network;
 mod replay;
 mod snapshots;
+mod wallet_data;
 
 use std::net::SocketAddr;
 
@@ -30,6 +31,12 @@ pub enum Command {
     /// Make, list and restore snapshots of the state
     #[command(subcommand, alias = "snapshot")]
     Snapshots(snapshots::Command),
+    /// Write what wallets and the chain registry want to know of the network
+    ///
+    /// Made from the genesis document and the settings of this node, which need not run: keplr.json
+    /// for wallets that take suggestions as Keplr does, chain.json and assetlist.json in the forms
+    /// of the Cosmos chain registry.
+    WalletData(wallet_data::WalletDataArgs),
     /// Execute recorded blocks of the reference network and compare results, events and answers
     ///
     /// Exits with 1 on any difference, printing the first one (height, transaction, event,
@@ -126,6 +133,7 @@ pub async fn run(cx: &Context, command: Command) -> Result {
         Command::Join(args) => network::join(cx, &args).await,
         Command::Start(args) => start(cx, &args).await,
         Command::Snapshots(command) => snapshots::run(cx, command),
+        Command::WalletData(args) => wallet_data::run(cx, &args),
         Command::Replay(args) => replay::replay(&cx.printer, &args),
         Command::Vectors(args) => replay::check_vectors(&cx.printer, &args),
     }
