@@ -39,22 +39,9 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
         || matches!(upper.as_str(), "PASS" | "PWD" | "KEY")
 }
 
-/// Whether a value looks like a secret whatever its name is.
+/// Whether a value looks like a secret whatever its name is: as the lint says, and web tokens.
 pub(crate) fn is_secret_value(value: &str) -> bool {
-    const PREFIXES: [&str; 10] = [
-        "sk-",
-        "sk_live_",
-        "ghp_",
-        "gho_",
-        "github_pat_",
-        "glpat-",
-        "xoxb-",
-        "xoxp-",
-        "AKIA",
-        "hf_",
-    ];
-    (value.len() >= 16 && PREFIXES.iter().any(|it| value.starts_with(it)))
-        || (value.contains("-----BEGIN") && value.contains("PRIVATE KEY"))
+    crate::lint::looks_secret(value)
         || (value.starts_with("eyJ") && value.matches('.').count() == 2)
 }
 
@@ -138,7 +125,14 @@ mod tests {
         {
             assert_eq!(env_value(name, "abc"), "abc", "{name}");
         }
-        assert_eq!(env_value("X", "ghp_0123456789abcdef0123"), HIDDEN);
+        for value in [
+            "ghp_0123456789abcdef0123",
+            "npm_0123456789abcdef0123",
+            "curl -H x:AKIAQ3EGTUV7WXYZ2345 y",
+            "legal winner thank year wave sausage worth useful legal winner thank yellow",
+        ] {
+            assert_eq!(env_value("X", value), HIDDEN, "{value}");
+        }
         assert_eq!(
             env_value("DATABASE_URL", "postgres://bob:pw@db:5432/app"),
             "postgres://bob:(hidden)@db:5432/app"

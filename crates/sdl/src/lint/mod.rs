@@ -22,6 +22,7 @@ mod unused;
 
 pub use options::{Budget, BudgetError, CheckOptions};
 pub(crate) use resources::gpu_models;
+pub(crate) use secrets::looks_secret;
 
 use crate::ast::{Entry, File, Service};
 use crate::build::Pair;
