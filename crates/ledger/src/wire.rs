@@ -246,7 +246,7 @@ fn check_time(special: Special, bytes: &[u8]) -> Result {
         Special::Timestamp => Timestamp::decode(bytes).is_ok_and(|it| timestamp::is_valid(&it)),
         Special::Duration => Duration::decode(bytes).is_ok_and(|it| {
             (-SPAN_SECONDS_MAX..=SPAN_SECONDS_MAX).contains(&it.seconds)
-                && (-999_999_999..=999_999_999).contains(&it.nanos)
+                && (-999_999_999_i32..=999_999_999_i32).contains(&it.nanos)
                 && i128::from(it.seconds).saturating_mul(it.nanos.into()) >= 0
         }),
         Special::None | Special::Any => true,
