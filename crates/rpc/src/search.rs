@@ -11,10 +11,13 @@ use types::{
     wire::tendermint::abci::{Event, ExecTxResult},
 };
 
-use crate::chain::{Chain, Result, TxPlace};
+use crate::chain::{Chain, ChainError, Result, TxPlace};
 
 /// Longest query in bytes.
 pub const MAX_QUERY_LEN: usize = 512;
+
+/// The most blocks whose results one search reads. The reference reads them all.
+pub const SEARCHED_MAX: usize = 50_000;
 
 /// A parsed query: conditions joined by AND.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -439,14 +442,26 @@ async fn scan<C: Chain + ?Sized>(
         Some(heights) => Box::new(heights.into_iter().filter(move |it| span.contains(it))),
         None => Box::new(span),
     };
-    for height in heights {
-        if query.allows(height, height_key)
-            && let Some(results) = chain.results(height).await?
-        {
+    for height in bounded(heights.filter(|it| query.allows(*it, height_key)), height_key) {
+        let height = height?;
+        if let Some(results) = chain.results(height).await? {
             each(height, results.tx_results, results.events);
         }
     }
     Ok(())
+}
+
+/// The first heights, then a refusal if there are more than a search reads.
+fn bounded(
+    heights: impl Iterator<Item = i64>,
+    height_key: &str,
+) -> impl Iterator<Item = Result<i64>> {
+    heights.enumerate().map(move |(at, height)| match at < SEARCHED_MAX {
+        true => Ok(height),
+        false => Err(ChainError(format!(
+            "more than {SEARCHED_MAX} blocks would have to be searched; narrow the query by {height_key}"
+        ))),
+    })
 }
 
 /// Transactions that match, by reading results one height after the other.
@@ -504,6 +519,14 @@ mod tests {
 
     fn holds(query: &str, events: &[Event]) -> bool {
         Query::parse(query).unwrap().matches(events)
+    }
+
+    #[test]
+    fn a_search_reads_so_many_blocks_and_then_says_how_to_ask_for_less() {
+        let most = i64::try_from(SEARCHED_MAX).unwrap();
+        assert!(bounded(1..=most, "tx.height").all(|it| it.is_ok()));
+        let refused = bounded(1..=most + 1, "tx.height").find_map(Result::err).unwrap();
+        assert!(refused.0.contains("narrow the query by tx.height"), "{refused:?}");
     }
 
     #[test]
