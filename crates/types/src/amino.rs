@@ -69,7 +69,11 @@ pub fn sign_text(body: &[u8], auth_info: &[u8], signer: Signer<'_>) -> Result<St
     let mut shown = Map::new();
     let coins = fee.amount.iter().map(|it| {
         let mut coin = Map::new();
-        coin.insert("amount".into(), text(&it.amount));
+        // As the node prints the number, not as it was sent.
+        match Int::from_wire(&it.amount) {
+            Ok(amount) => coin.insert("amount".into(), text(&amount)),
+            Err(_) => coin.insert("amount".into(), text(&it.amount)),
+        };
         if !it.denom.is_empty() {
             coin.insert("denom".into(), text(&it.denom));
         }

@@ -47,9 +47,12 @@ impl PublicKey {
             return exact("ed25519", read::<ed25519::PubKey>(any)?.key).map(Self::Ed25519);
         }
         if url == secp256r1::PubKey::type_url() {
-            let key = exact("secp256r1", read::<secp256r1::PubKey>(any)?.key)?;
-            p256::ecdsa::VerifyingKey::from_sec1_bytes(&key)
-                .map_err(|_| "secp256r1 key is not on the curve".to_owned())?;
+            let key: [u8; 33] = exact("secp256r1", read::<secp256r1::PubKey>(any)?.key)?;
+            // The compact form, which has no sign, is another library's.
+            let is_compressed = matches!(key, [2 | 3, ..]);
+            if !is_compressed || p256::ecdsa::VerifyingKey::from_sec1_bytes(&key).is_err() {
+                return Err("secp256r1 key is not on the curve".to_owned());
+            }
             return Ok(Self::Secp256r1(key));
         }
         if url == LegacyAminoPubKey::type_url() {
@@ -83,6 +86,16 @@ impl PublicKey {
         match self {
             Self::Multisig { keys, .. } => {
                 keys.iter().map(Self::leaves).fold(0, u64::saturating_add)
+            }
+            Self::Secp256k1(_) | Self::Ed25519(_) | Self::Secp256r1(_) => 1,
+        }
+    }
+
+    /// How many keys stand inside each other, itself counted.
+    pub fn depth(&self) -> u8 {
+        match self {
+            Self::Multisig { keys, .. } => {
+                keys.iter().map(Self::depth).max().unwrap_or(0).saturating_add(1)
             }
             Self::Secp256k1(_) | Self::Ed25519(_) | Self::Secp256r1(_) => 1,
         }

@@ -21,7 +21,7 @@ use super::PublicKey;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signed {
     One { mode: i32, signature: Vec<u8> },
-    Many { bits: CompactBitArray, parts: Vec<Signed>, whole: Vec<u8> },
+    Many { bits: CompactBitArray, parts: Vec<Signed> },
 }
 
 impl Signed {
@@ -47,17 +47,18 @@ impl Signed {
         let parts =
             parts.map(|(mode, it)| Self::unpack(mode, it)).collect::<Result<Vec<_>, _>>()?;
         let bits = multi.bitarray.clone().unwrap_or_default();
-        Ok(Self::Many { bits, parts, whole: signature.to_vec() })
+        Ok(Self::Many { bits, parts })
     }
 
-    /// The signatures inside and then the whole, as events name them.
-    pub fn signatures(&self) -> Vec<&[u8]> {
+    /// The signatures as events name them: those inside, and then all of them as one.
+    pub fn signatures(&self) -> Vec<Vec<u8>> {
         match self {
-            Self::One { signature, .. } => vec![signature],
-            Self::Many { parts, whole, .. } => {
-                let mut all: Vec<&[u8]> = parts.iter().flat_map(Self::signatures).collect();
-                all.push(whole);
-                all
+            Self::One { signature, .. } => vec![signature.clone()],
+            Self::Many { parts, .. } => {
+                let mut signatures: Vec<_> = parts.iter().flat_map(Self::signatures).collect();
+                let whole = MultiSignature { signatures: signatures.clone() };
+                signatures.push(whole.encode_to_vec());
+                signatures
             }
         }
     }

@@ -88,6 +88,7 @@ fn the_other_curve_wants_a_low_s_and_a_key_on_it() {
         type_url: "/cosmos.crypto.secp256r1.PubKey".to_owned(),
         value: secp256r1::PubKey { key }.encode_to_vec(),
     };
+    let mut public_bytes = key.clone();
     let public = PublicKey::from_any(&any(key)).unwrap();
     assert_eq!(public.address().as_ref().len(), 32);
     let made: p256::ecdsa::Signature = secret.sign(b"text");
@@ -97,7 +98,10 @@ fn the_other_curve_wants_a_low_s_and_a_key_on_it() {
     let (r, s) = low.split_scalars();
     let high = p256::ecdsa::Signature::from_scalars(r, -*s).unwrap();
     assert!(!public.verifies(b"text", &high.to_bytes()));
+    // A form without a sign, whose coordinate may well be on the curve.
     assert!(PublicKey::from_any(&any(vec![5; 33])).is_err());
+    public_bytes[0] = 5;
+    assert!(PublicKey::from_any(&any(public_bytes)).is_err());
     assert!(PublicKey::from_any(&any(vec![2; 32])).is_err());
 }
 
@@ -114,15 +118,25 @@ fn ed25519_signs_the_message_itself() {
 #[test]
 fn an_open_multisig_is_one_with_too_few_marks() {
     let key = PublicKey::Multisig { threshold: 2, keys: keys(3) };
-    let many = |elems: u8, parts| Signed::Many {
-        bits: bits(3, &[elems]),
-        parts: vec![one(127); parts],
-        whole: Vec::new(),
-    };
+    let many =
+        |elems: u8, parts| Signed::Many { bits: bits(3, &[elems]), parts: vec![one(127); parts] };
     assert!(!many(0xA0, 2).is_open(&key));
     assert!(many(0x80, 1).is_open(&key));
     assert!(many(0, 0).is_open(&key));
     assert!(!one(1).is_open(&key));
     assert!(signing_keys(&key, &one(1)).is_err());
     assert_eq!(signing_keys(&key, &many(0xA0, 2)).unwrap().len(), 2);
+}
+
+#[test]
+fn events_name_every_signature_and_each_level_as_one() {
+    let many = |parts| Signed::Many { bits: bits(0, &[]), parts };
+    let leaf = |byte: u8| Signed::One { mode: 1, signature: vec![byte] };
+    let whole =
+        |signatures: &[Vec<u8>]| MultiSignature { signatures: signatures.to_vec() }.encode_to_vec();
+    let inner = whole(&[vec![1]]);
+    let expected = vec![vec![1], inner, vec![2]];
+    let mut with_whole = expected.clone();
+    with_whole.push(whole(&expected));
+    assert_eq!(many(vec![many(vec![leaf(1)]), leaf(2)]).signatures(), with_whole);
 }

@@ -50,6 +50,9 @@ fn check_form(tx: &Tx) -> Result<Vec<Address>> {
         let text = format!("invalid gas supplied; {} > {}", fee.gas_limit, i64::MAX);
         return Err(Sdk::InvalidRequest.wrap(text));
     }
+    if fee.amount.iter().any(|it| it.amount.is_empty()) {
+        return Err(Sdk::InsufficientFee.wrap("invalid fee provided: null"));
+    }
     if fee.amount.iter().any(|it| amount(it).is_ok_and(|it| it.is_negative())) {
         let text = format!("invalid fee provided: {}", coins_text(&fee.amount));
         return Err(Sdk::InsufficientFee.wrap(text));
@@ -74,10 +77,10 @@ fn check_form(tx: &Tx) -> Result<Vec<Address>> {
     Ok(signers)
 }
 
-/// Coins as they stand in the transaction, valid or not.
+/// Coins in the order of the transaction, valid or not, with their numbers as they are printed.
 fn coins_text(coins: &[WireCoin]) -> String {
-    let texts: Vec<String> = coins.iter().map(|it| format!("{}{}", it.amount, it.denom)).collect();
-    texts.join(",")
+    let text = |it: &WireCoin| format!("{}{}", amount(it).unwrap_or_default(), it.denom);
+    coins.iter().map(text).collect::<Vec<_>>().join(",")
 }
 
 /// The amount of a coin; an absent one is zero. Malformed ones do not decode.
