@@ -22,6 +22,9 @@ pub use account::{Account, Kind, Schedule, Vesting};
 
 pub struct Auth;
 
+/// Passed unordered transactions that a block forgets at most.
+const FORGOTTEN_PER_BLOCK: usize = 10_000;
+
 /// Longest life of an unordered transaction, in nanoseconds: 10 minutes (cosmos.md 1.9).
 pub const UNORDERED_TTL_NANOS: i128 = 600_000_000_000;
 
@@ -63,12 +66,14 @@ impl Module for Auth {
         Ok(GenesisState { params: params(view)?, accounts })
     }
 
-    /// Forgets the unordered transactions whose time has passed.
+    /// Forgets the unordered transactions whose time has passed, so many per block: those that wait
+    /// for the next one are refused by their time anyway.
     fn pre_block(cx: &mut Ctx) -> Result {
         let now = cx.unix_nanos();
         let passed = NONCES
             .keys(cx)
             .take_while(|it| it.as_ref().map_or(true, |(timeout, _)| i128::from(*timeout) <= now))
+            .take(FORGOTTEN_PER_BLOCK)
             .collect::<Result<Vec<_>>>()?;
         passed.iter().try_for_each(|it| NONCES.del(cx, it))
     }

@@ -1,4 +1,4 @@
-use ledger::testing;
+use ledger::{Module, testing};
 use types::{Address, Coins};
 
 use super::{Account, Kind, Schedule, Vesting};
@@ -23,6 +23,21 @@ fn an_unordered_timestamp_serves_once() {
     assert!(super::use_nonce(&mut cx, &address(1), 5).unwrap());
     assert!(!super::use_nonce(&mut cx, &address(1), 5).unwrap());
     assert!(super::use_nonce(&mut cx, &address(2), 5).unwrap());
+}
+
+#[test]
+fn passed_timestamps_are_forgotten_some_per_block() {
+    let mut cx = testing::ctx();
+    let most = i64::try_from(super::FORGOTTEN_PER_BLOCK).unwrap();
+    for timeout in 1..=most + 3 {
+        super::use_nonce(&mut cx, &address(1), timeout).unwrap();
+    }
+    let later = i64::try_from(cx.unix_nanos()).unwrap() + 1;
+    super::use_nonce(&mut cx, &address(1), later).unwrap();
+    for left in [4, 1, 1] {
+        super::Auth::pre_block(&mut cx).unwrap();
+        assert_eq!(super::NONCES.keys(&cx).count(), left);
+    }
 }
 
 fn vesting(schedule: Schedule) -> Vesting {
