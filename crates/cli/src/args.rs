@@ -95,6 +95,9 @@ pub enum Command {
     /// Publish, list and revoke certificates
     #[command(subcommand)]
     Cert(commands::cert::Command),
+    /// Let another key spend, up to a limit that the chain keeps
+    #[command(subcommand)]
+    Limits(commands::limits::Command),
     /// Make a network and run its node
     #[command(subcommand)]
     Node(commands::node::Command),

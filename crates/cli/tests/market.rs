@@ -263,6 +263,50 @@ fn coins_are_sent_and_wrong_requests_cost_nothing() {
 }
 
 #[test]
+fn a_key_under_a_rule_spends_within_it_and_its_owner_pays_the_fee() {
+    let network = Network::start();
+    let (owner, key, to) =
+        (network.address("tenant"), network.address("cheap"), network.address("far"));
+    let fees = "1000000uakt";
+    let rule = ["limits", "grant", &key, "--per-day", "1000100uakt", "--fees-per-day", fees];
+    let granted = network.json(&[rule.as_slice(), &["--allow", "send"]].concat());
+    assert_eq!(granted["rule"]["per_day"][0]["amount"], "1000100");
+
+    let spend = |amount: &str| {
+        let mut args = vec!["tx", "bank", "send", "--to-address", &to, "--amount", amount];
+        args.extend(["--on-behalf-of", &owner, "--fee-granter", &owner]);
+        args.extend(["--node", &network.rpc, "--from", "cheap", "--json"]);
+        network.home.run(&args)
+    };
+    let before = network.json(&["query", "bank", "all-balances", "--address", &key]);
+    let sent = spend("60uakt");
+    assert_eq!(sent.code, 0, "{}{}", sent.stdout, sent.stderr);
+    let refused = spend("1000100uakt");
+    assert_eq!(refused.code, 4, "{}", refused.stdout);
+    assert!(refused.stdout.contains("for today"), "{}", refused.stdout);
+    // The key has paid nothing.
+    let after = network.json(&["query", "bank", "all-balances", "--address", &key]);
+    assert_eq!(before["balances"], after["balances"]);
+
+    let shown = network.json(&["limits", "show", &key]);
+    let rule = &shown["rules"][0];
+    assert_eq!(
+        (&rule["stands"], &rule["rule"]["owner"]),
+        (&Value::Bool(true), &Value::from(owner.as_str()))
+    );
+    assert_eq!(rule["messages"][0]["spent"][0]["amount"], "60");
+    assert_eq!(rule["messages"][1]["type_url"], "fee");
+    assert!(amount(&rule["messages"][1]["spent"], "uakt") > 0);
+    let table = network.run(&["limits", "show", &key]).stdout;
+    assert!(table.contains("stands") && table.contains("MsgSend"), "{table}");
+
+    network.json(&["limits", "revoke", &key]);
+    assert_eq!(spend("1uakt").code, 4);
+    assert_eq!(network.json(&["limits", "show"])["rules"], Value::Array(Vec::new()));
+    assert_eq!(network.run(&["limits", "show", &key]).code, 6);
+}
+
+#[test]
 fn a_deployment_that_nobody_wants_is_closed_and_refunded() {
     let network = Network::start();
     let before = network.json(&["status"])["account"]["balances"].clone();

@@ -32,6 +32,16 @@ pub fn of_code(codespace: &str, code: u32) -> Option<&'static str> {
         ("market", 30) => "register the provider first",
         ("escrow", 2) => "the escrow account is closed already",
         ("escrow", 3) => "check the id with `haggle query escrow accounts`",
+        ("limits", 1) => "this chain takes no spending limits; governance can switch them on",
+        ("limits", 3) => "the owner of the coins can grant a new rule with `haggle limits grant`",
+        ("limits", 4 | 8 | 9) => {
+            "see what the rule allows with `haggle limits show --mine`, and ask its owner"
+        }
+        ("limits", 5..=7) => {
+            "what was spent is free again a day later; see `haggle limits show --mine`"
+        }
+        ("limits", 10) => "under a rule, only what the key deployed itself can be touched",
+        ("limits", 11) => "name `balance` as the only source of the deposit",
         _ => return None,
     })
 }

@@ -16,7 +16,7 @@ use types::wire::{
         provider::v1beta4 as provider,
     },
     cosmos::{auth::v1beta1 as auth, bank::v1beta1 as bank, base::v1beta1::Coin},
-    haggle::market::v1 as receipts,
+    haggle::{limits::v1 as limits, market::v1 as receipts},
 };
 
 use crate::{
@@ -188,6 +188,29 @@ impl Chain {
         let answer: receipts::QueryParamsResponse =
             self.query("/haggle.market.v1.Query/Params", &request).await?;
         Ok(answer.params)
+    }
+
+    /// The rules that an owner put keys under, each with what is left of it, by key.
+    pub async fn owner_rules(&self, owner: &str) -> Result<Vec<limits::RuleStatus>> {
+        self.query_all(
+            "/haggle.limits.v1.Query/OwnerRules",
+            |page| limits::QueryOwnerRulesRequest {
+                owner: owner.to_owned(),
+                pagination: Some(page),
+            },
+            |it: limits::QueryOwnerRulesResponse| (it.rules, it.pagination),
+        )
+        .await
+    }
+
+    /// The rules that a key is under, by owner.
+    pub async fn key_rules(&self, key: &str) -> Result<Vec<limits::RuleStatus>> {
+        self.query_all(
+            "/haggle.limits.v1.Query/KeyRules",
+            |page| limits::QueryKeyRulesRequest { key: key.to_owned(), pagination: Some(page) },
+            |it: limits::QueryKeyRulesResponse| (it.rules, it.pagination),
+        )
+        .await
     }
 
     /// Parameters of the market: minimum bid deposits, the most bids per order.

@@ -8,6 +8,7 @@ pub mod completion;
 pub mod config;
 pub mod deploy;
 pub mod keys;
+pub mod limits;
 pub mod logs;
 pub mod market;
 pub mod node;
@@ -55,6 +56,7 @@ pub async fn run(args: Args, printer: Printer) -> Result {
         Command::Leases(it) => market::leases(&cx, it).await,
         Command::Keys(it) => keys::run(&cx, it),
         Command::Cert(it) => cert::run(&cx, it).await,
+        Command::Limits(it) => limits::run(&cx, it).await,
         Command::Query(it) => dynamic::query(&cx, it).await,
         Command::Tx(it) => dynamic::tx(&cx, it).await,
         Command::Config(it) => config::run(&cx, it),

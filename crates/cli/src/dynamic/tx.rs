@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use types::{
     json::Unknown,
     registry::{Kind, Message, registry},
-    wire::cosmos::tx::v1beta1::{AuthInfo, Fee, Tx, TxBody},
+    wire::cosmos::{
+        authz::v1beta1::MsgExec,
+        tx::v1beta1::{AuthInfo, Fee, Tx, TxBody},
+    },
 };
 
 use super::{TxArgs, fields};
@@ -17,7 +20,7 @@ use crate::{
 };
 
 /// Flags that are not fields.
-const TAKEN: [&str; 17] = [
+const TAKEN: [&str; 18] = [
     "help",
     "version",
     "json",
@@ -35,6 +38,7 @@ const TAKEN: [&str; 17] = [
     "fee-granter",
     "dry-run",
     "generate-only",
+    "on-behalf-of",
 ];
 
 pub(super) fn augment(command: Command, input: &'static Message) -> Command {
@@ -52,6 +56,12 @@ pub(super) fn augment(command: Command, input: &'static Message) -> Command {
                 .action(ArgAction::SetTrue)
                 .conflicts_with("dry-run")
                 .help("Only print the unsigned transaction"),
+        )
+        .arg(
+            Arg::new("on-behalf-of")
+                .long("on-behalf-of")
+                .value_name("ADDRESS")
+                .help("Send it in another account's name, under its grant or its rule"),
         );
     // The flags bring a description of their own.
     TxFlags::augment_args(command).about(about)
@@ -64,14 +74,19 @@ pub async fn run(cx: &Context, TxArgs(chosen): TxArgs) -> Result {
     let input = registry().message(chosen.method.input);
     let name = &input.full_name;
     let mut message = fields::json(matches, input, &TAKEN)?;
+    let owner = matches.get_one::<String>("on-behalf-of");
     if let Some(path) = signer_path(input)
         && !fields::has(&message, &path)
     {
-        fields::insert(&mut message, &path, Value::String(cx.address()?));
+        let signer = owner.map_or_else(|| cx.address(), |it| Ok(it.clone()))?;
+        fields::insert(&mut message, &path, Value::String(signer));
     }
     let value = types::json::bytes_of(name, &message, Unknown::Refuse)
         .map_err(|it| Failure::input(format!("this is not a {name}")).caused_by(it))?;
-    let any = Any { type_url: format!("/{name}"), value };
+    let mut any = Any { type_url: format!("/{name}"), value };
+    if owner.is_some() {
+        any = client::tx::any(&MsgExec { grantee: cx.address()?, msgs: vec![any] });
+    }
     if matches.get_flag("generate-only") {
         return generate(cx, any, &flags);
     }
