@@ -174,6 +174,24 @@ fn a_fee_above_the_balance_is_refused() {
 }
 
 #[test]
+fn a_fee_is_of_numbers_that_are_there() {
+    let fee = |amount: &str| {
+        let amount = amount.to_owned();
+        vec![types::wire::cosmos::base::v1beta1::Coin { denom: "uakt".to_owned(), amount }]
+    };
+    let alice = Signer { fee: fee(""), ..signer(0) };
+    refused(alice.sign_one(&send(&alice, 1, 1)), "sdk", 13);
+    let alice = Signer { fee: fee("-5"), ..signer(0) };
+    refused(alice.sign_one(&send(&alice, 1, 1)), "sdk", 13);
+    // Printed as the number that it is.
+    let mut node = node();
+    let alice = Signer { fee: fee("+50"), ..signer(0) };
+    let result = node.block(vec![alice.sign_one(&send(&alice, 1, 1))]);
+    let event = result.tx_results[0].events.iter().find(|it| it.r#type == "tx").unwrap();
+    assert_eq!(ledger::testing::attribute(event, "fee"), "50uakt");
+}
+
+#[test]
 fn a_long_memo_is_refused() {
     let alice = signer(0);
     let any = prost_types::Any {
