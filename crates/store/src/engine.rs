@@ -8,7 +8,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable};
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable,
+    config::{CompressionPolicy, PartitioningPolicy, PinningPolicy},
+};
 
 use crate::{Error, Hash, Range, Result, StoreChanges, Version, snapshot::Pair};
 
@@ -113,10 +116,22 @@ pub(crate) struct Disk {
     meta: Keyspace,
 }
 
+/// Filters and indexes of tables stay in memory: some ten bytes for each key or less, so that a look
+/// for a key that is not there reads nothing, and one for a key that is reads one block. Blocks are
+/// read far more often than there is time to unpack them.
+fn tables() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .filter_block_pinning_policy(PinningPolicy::all(true))
+        .index_block_pinning_policy(PinningPolicy::all(true))
+        .filter_block_partitioning_policy(PartitioningPolicy::all(false))
+        .index_block_partitioning_policy(PartitioningPolicy::all(false))
+        .data_block_compression_policy(CompressionPolicy::disabled())
+}
+
 impl Disk {
     pub(crate) fn open(path: &Path, names: &[&'static str]) -> Result<Self> {
         let database = Database::builder(path).cache_size(256 << 20).open()?;
-        let open = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default);
+        let open = |name: &str| database.keyspace(name, tables);
         let stores = names
             .iter()
             .map(|name| open(&format!("store.{name}")))

@@ -69,8 +69,8 @@ fn exists(tree: View<'_>, key: &[u8], value: &[u8]) -> ExistenceProof {
     let mut depth = 0;
     while let Some(Node::Inner(Inner { left, right, .. })) = tree.node(link) {
         let bit = key_hash.bit(depth);
-        path.push(step(bit, tree.hash_of(if bit { *left } else { *right })));
-        link = if bit { *right } else { *left };
+        path.push(step(bit, if bit { left.hash } else { right.hash }));
+        link = if bit { right.link } else { left.link };
         depth += 1;
     }
     path.reverse();
@@ -117,8 +117,10 @@ fn below<'a>(tree: View<'a>, link: Link, wanted: &Hash, depth: usize) -> Option<
     match tree.node(link)? {
         Node::Leaf(leaf) => (leaf.key_hash < *wanted).then_some(leaf),
         Node::Inner(Inner { left, right, .. }) => match wanted.bit(depth) {
-            true => below(tree, *right, wanted, depth + 1).or_else(|| edge(tree, *left, true)),
-            false => below(tree, *left, wanted, depth + 1),
+            true => {
+                below(tree, right.link, wanted, depth + 1).or_else(|| edge(tree, left.link, true))
+            }
+            false => below(tree, left.link, wanted, depth + 1),
         },
     }
 }
@@ -128,8 +130,10 @@ fn above<'a>(tree: View<'a>, link: Link, wanted: &Hash, depth: usize) -> Option<
     match tree.node(link)? {
         Node::Leaf(leaf) => (leaf.key_hash > *wanted).then_some(leaf),
         Node::Inner(Inner { left, right, .. }) => match wanted.bit(depth) {
-            true => above(tree, *right, wanted, depth + 1),
-            false => above(tree, *left, wanted, depth + 1).or_else(|| edge(tree, *right, false)),
+            true => above(tree, right.link, wanted, depth + 1),
+            false => {
+                above(tree, left.link, wanted, depth + 1).or_else(|| edge(tree, right.link, false))
+            }
         },
     }
 }
@@ -139,7 +143,8 @@ fn edge(tree: View<'_>, link: Link, largest: bool) -> Option<&Leaf> {
     match tree.node(link)? {
         Node::Leaf(leaf) => Some(leaf),
         Node::Inner(Inner { left, right, .. }) => {
-            let (first, second) = if largest { (*right, *left) } else { (*left, *right) };
+            let (first, second) =
+                if largest { (right.link, left.link) } else { (left.link, right.link) };
             edge(tree, first, largest).or_else(|| edge(tree, second, largest))
         }
     }

@@ -37,10 +37,26 @@ impl Link {
     }
 }
 
+/// A subtree: where it begins, and its hash. Hashes stand with the parent, so that the hash of a
+/// path needs no look at what is beside it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Child {
+    pub(crate) hash: Hash,
+    pub(crate) link: Link,
+}
+
+impl Child {
+    const NONE: Self = Self { hash: Hash::EMPTY, link: Link::NONE };
+
+    fn is_none(&self) -> bool {
+        self.link == Link::NONE
+    }
+}
+
 /// A version of the tree: where it begins.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Root {
-    link: Link,
+    top: Child,
     /// Nothing was ever written to the store, which is younger than the chain: it is not in the
     /// root of the state yet.
     is_new: bool,
@@ -48,14 +64,12 @@ pub(crate) struct Root {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Inner {
-    hash: Hash,
-    pub(crate) left: Link,
-    pub(crate) right: Link,
+    pub(crate) left: Child,
+    pub(crate) right: Child,
 }
 
 #[derive(Default)]
 pub(crate) struct Leaf {
-    hash: Hash,
     pub(crate) key_hash: Hash,
     /// The key itself: a proof of absence names its neighbours.
     pub(crate) key: Box<[u8]>,
@@ -78,14 +92,6 @@ impl Arena {
         match link.has(LEAF) {
             true => self.leaves.get(link.index()).map(Node::Leaf),
             false => self.inners.get(link.index()).map(Node::Inner),
-        }
-    }
-
-    fn hash_of(&self, link: Link) -> Hash {
-        match self.node(link) {
-            None => Hash::EMPTY,
-            Some(Node::Leaf(leaf)) => leaf.hash,
-            Some(Node::Inner(inner)) => inner.hash,
         }
     }
 }
@@ -111,7 +117,7 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn root(&self) -> Hash {
-        self.hash_of(self.root.link)
+        self.root.top.hash
     }
 
     /// The root of a store that counts; none while it is not in the root of the state.
@@ -120,15 +126,11 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn link(&self) -> Link {
-        self.root.link
+        self.root.top.link
     }
 
     pub(crate) fn node(&self, link: Link) -> Option<Node<'a>> {
         self.arena.node(link)
-    }
-
-    pub(crate) fn hash_of(&self, link: Link) -> Hash {
-        self.arena.hash_of(link)
     }
 }
 
@@ -136,7 +138,6 @@ impl<'a> View<'a> {
 pub(crate) struct Draft {
     made: Arena,
     root: Root,
-    hash: Hash,
     /// Nodes of the tree that the draft does without.
     replaced: Vec<Link>,
     known: Vec<bool>,
@@ -145,7 +146,7 @@ pub(crate) struct Draft {
 impl Draft {
     /// The root with the changes.
     pub(crate) fn root(&self) -> Hash {
-        self.hash
+        self.root.top.hash
     }
 
     pub(crate) fn is_new(&self) -> bool {
@@ -162,7 +163,7 @@ impl Draft {
 struct Change {
     place: usize,
     key_hash: Hash,
-    leaf: Link,
+    leaf: Child,
 }
 
 impl Tree {
@@ -172,20 +173,23 @@ impl Tree {
             let (key, value) = pair?;
             leaves.push(Leaf::new(&key, &value));
         }
-        leaves.sort_unstable_by_key(|leaf| leaf.key_hash);
-        let places: Vec<(Hash, Link)> =
-            leaves.iter().zip(0..).map(|(it, at)| (it.key_hash, Link::new(LEAF, at))).collect();
+        leaves.sort_unstable_by_key(|(leaf, _)| leaf.key_hash);
+        let places = leaves.iter().zip(0..).map(|((leaf, hash), at)| {
+            (leaf.key_hash, Child { hash: *hash, link: Link::new(LEAF, at) })
+        });
+        let places: Vec<(Hash, Child)> = places.collect();
+        let leaves = leaves.into_iter().map(|(leaf, _)| leaf).collect();
         let old = Arena { inners: Vec::new(), leaves };
         let mut maker = Maker { old: &old, made: Arena::default(), flag: 0, replaced: Vec::new() };
-        let link = maker.build(&places, 0);
+        let top = maker.build(&places, 0);
         let inners = maker.made.inners;
-        let root = Root { link, is_new: false };
+        let root = Root { top, is_new: false };
         Ok(Self { arena: Arena { inners, ..old }, root, ..Self::default() })
     }
 
     /// Of a store that the chain does not know yet.
     pub(crate) fn new() -> Self {
-        Self { root: Root { link: Link::NONE, is_new: true }, ..Self::default() }
+        Self { root: Root { is_new: true, ..Root::default() }, ..Self::default() }
     }
 
     /// The latest version.
@@ -204,30 +208,29 @@ impl Tree {
         for (place, (key, value)) in changes.iter().enumerate() {
             let (key_hash, leaf) = match value {
                 Some(value) => {
-                    let leaf = Leaf::new(key, value);
+                    let (leaf, hash) = Leaf::new(key, value);
                     let link = Link::new(LEAF | DRAFT, made.leaves.len());
                     let key_hash = leaf.key_hash;
                     made.leaves.push(leaf);
-                    (key_hash, link)
+                    (key_hash, Child { hash, link })
                 }
-                None => (Hash::of(&[key]), Link::NONE),
+                None => (Hash::of(&[key]), Child::NONE),
             };
             sorted.push(Change { place, key_hash, leaf });
         }
         sorted.sort_unstable_by_key(|change| change.key_hash);
         let mut known = vec![false; changes.len()];
         let mut maker = Maker { old: &self.arena, made, flag: DRAFT, replaced: Vec::new() };
-        let link = maker.apply(self.root.link, &sorted, 0, &mut known);
-        let hash = maker.hash_of(link);
+        let top = maker.apply(self.root.top, &sorted, 0, &mut known);
         let is_new = self.root.is_new && changes.is_empty();
         let Maker { made, replaced, .. } = maker;
-        Draft { made, root: Root { link, is_new }, hash, replaced, known }
+        Draft { made, root: Root { top, is_new }, replaced, known }
     }
 
     /// Makes a draft of the latest version the latest version, that of `height`.
     pub(crate) fn commit(&mut self, height: u64, mut draft: Draft) {
-        let link = self.take_in(&mut draft.made, draft.root.link);
-        self.root = Root { link, ..draft.root };
+        let link = self.take_in(&mut draft.made, draft.root.top.link);
+        self.root = Root { top: Child { link, ..draft.root.top }, ..draft.root };
         if !draft.replaced.is_empty() {
             self.retired.push_back((height, draft.replaced));
         }
@@ -264,10 +267,10 @@ impl Tree {
         }
         let Some(inner) = made.inners.get(link.index()).copied() else { return Link::NONE };
         let place = put(inners, &mut self.free_inners, 0, inner);
-        let left = self.take_in(made, inner.left);
-        let right = self.take_in(made, inner.right);
+        let left = self.take_in(made, inner.left.link);
+        let right = self.take_in(made, inner.right.link);
         if let Some(it) = self.arena.inners.get_mut(place.index()) {
-            (it.left, it.right) = (left, right);
+            (it.left.link, it.right.link) = (left, right);
         }
         place
     }
@@ -297,10 +300,11 @@ fn put<T>(nodes: &mut Vec<T>, free: &mut Vec<Link>, flag: u64, node: T) -> Link 
 }
 
 impl Leaf {
-    fn new(key: &[u8], value: &[u8]) -> Self {
+    /// With its hash.
+    fn new(key: &[u8], value: &[u8]) -> (Self, Hash) {
         let key_hash = Hash::of(&[key]);
         let hash = hash::leaf(&key_hash, &Hash::of(&[value]));
-        Self { hash, key_hash, key: key.into() }
+        (Self { key_hash, key: key.into() }, hash)
     }
 }
 
@@ -314,24 +318,25 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    fn hash_of(&self, link: Link) -> Hash {
-        let is_made = link.has(DRAFT) || self.flag == 0 && !link.has(LEAF);
-        if is_made { self.made.hash_of(link) } else { self.old.hash_of(link) }
-    }
-
-    /// `changes` are sorted by key hash and all share the first `depth` bits; `link` is of the old
+    /// `changes` are sorted by key hash and all share the first `depth` bits; `child` is of the old
     /// version.
-    fn apply(&mut self, link: Link, changes: &[Change], depth: usize, known: &mut [bool]) -> Link {
+    fn apply(
+        &mut self,
+        child: Child,
+        changes: &[Change],
+        depth: usize,
+        known: &mut [bool],
+    ) -> Child {
         if changes.is_empty() {
-            return link;
+            return child;
         }
-        match self.old.node(link) {
+        match self.old.node(child.link) {
             None => self.build(&kept(changes, None), depth),
             Some(Node::Leaf(leaf)) => {
                 let hit = changes.binary_search_by_key(&leaf.key_hash, |it| it.key_hash).ok();
                 let hit = hit.and_then(|at| changes.get(at));
                 if let Some(change) = hit {
-                    self.replaced.push(link);
+                    self.replaced.push(child.link);
                     if let Some(it) = known.get_mut(change.place) {
                         *it = true;
                     }
@@ -339,12 +344,12 @@ impl Maker<'_> {
                         return only.leaf;
                     }
                 }
-                let stays = hit.is_none().then_some((leaf.key_hash, link));
+                let stays = hit.is_none().then_some((leaf.key_hash, child));
                 self.build(&kept(changes, stays), depth)
             }
             Some(Node::Inner(inner)) => {
-                let Inner { left, right, .. } = *inner;
-                self.replaced.push(link);
+                let Inner { left, right } = *inner;
+                self.replaced.push(child.link);
                 let at = changes.partition_point(|change| !change.key_hash.bit(depth));
                 let (low, high) = changes.split_at(at);
                 let left = self.apply(left, low, depth.saturating_add(1), known);
@@ -355,9 +360,9 @@ impl Maker<'_> {
     }
 
     /// The subtree over leaves in the order of their key hashes.
-    fn build(&mut self, leaves: &[(Hash, Link)], depth: usize) -> Link {
+    fn build(&mut self, leaves: &[(Hash, Child)], depth: usize) -> Child {
         match leaves {
-            [] => Link::NONE,
+            [] => Child::NONE,
             [(_, one)] => *one,
             many => {
                 let at = many.partition_point(|(key_hash, _)| !key_hash.bit(depth));
@@ -370,22 +375,24 @@ impl Maker<'_> {
     }
 
     /// Puts two halves together; a half with one leaf beside an empty one moves up.
-    fn join(&mut self, left: Link, right: Link) -> Link {
-        match (left, right) {
-            (Link::NONE, only) | (only, Link::NONE) if only == Link::NONE || only.has(LEAF) => only,
-            _ => {
-                let hash = hash::inner(&self.hash_of(left), &self.hash_of(right));
-                self.made.inners.push(Inner { hash, left, right });
-                Link::new(self.flag, self.made.inners.len().saturating_sub(1))
-            }
+    fn join(&mut self, left: Child, right: Child) -> Child {
+        let moves_up = |it: &Child| it.is_none() || it.link.has(LEAF);
+        if left.is_none() && moves_up(&right) {
+            return right;
         }
+        if right.is_none() && moves_up(&left) {
+            return left;
+        }
+        let hash = hash::inner(&left.hash, &right.hash);
+        self.made.inners.push(Inner { left, right });
+        Child { hash, link: Link::new(self.flag, self.made.inners.len().saturating_sub(1)) }
     }
 }
 
 /// The leaves that `changes` leave, and the one that stays, in order.
-fn kept(changes: &[Change], stays: Option<(Hash, Link)>) -> Vec<(Hash, Link)> {
-    let there = changes.iter().filter(|it| it.leaf != Link::NONE);
-    let mut leaves: Vec<(Hash, Link)> = there.map(|it| (it.key_hash, it.leaf)).collect();
+fn kept(changes: &[Change], stays: Option<(Hash, Child)>) -> Vec<(Hash, Child)> {
+    let there = changes.iter().filter(|it| !it.leaf.is_none());
+    let mut leaves: Vec<(Hash, Child)> = there.map(|it| (it.key_hash, it.leaf)).collect();
     if let Some(stays) = stays {
         let at = leaves.partition_point(|it| it.0 < stays.0);
         leaves.insert(at, stays);
