@@ -86,7 +86,8 @@ pub trait Application: Send + Sync + 'static {
 
     /// Does the part of checking that needs no state and may run on many threads at once
     /// (decoding, signatures), so that what follows is quick. Gives nothing and changes nothing
-    /// that can be seen. Called before `check_tx` and for the transactions of a proposal.
+    /// that can be seen. Called before `check_tx`; for the transactions of a block, judging and
+    /// executing it do the same, many at a time.
     fn warm_tx(&self, _tx: &[u8]) {}
 
     /// Chooses and orders the transactions of a block that this node proposes.

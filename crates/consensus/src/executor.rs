@@ -336,11 +336,10 @@ impl Executor {
                 return Ok(Err(error.into()));
             }
         }
-        let block = &sealed.block;
-        block.data.txs.iter().for_each(|tx| self.app.warm_tx(tx));
         if !ask_app {
             return Ok(Ok(()));
         }
+        let block = &sealed.block;
         let response = self.app.process_proposal(abci::RequestProcessProposal {
             txs: block.data.txs.clone(),
             proposed_last_commit: last_commit_info(block, &state.last_validators),

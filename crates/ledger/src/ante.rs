@@ -1,7 +1,7 @@
 //! What stands between a decoded transaction and its messages. The checks themselves need
 //! accounts and coins, so they live in `modules::ante`; the pipeline here calls them.
 
-use crate::{Ctx, Result, Tx, View};
+use crate::{Ctx, Result, Tx, View, sign::PublicKey};
 
 /// Why a transaction is being checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +18,12 @@ pub enum Stage {
     Genesis,
 }
 
-/// A signature that admission will ask about, so that it can be verified ahead and in parallel.
+/// What admission will ask about a signer (of a multisig, its members together), so that it can be verified ahead and in parallel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Which of the transaction's signers.
     pub signer: usize,
-    /// Compressed secp256k1 key.
-    pub public_key: [u8; 33],
+    pub public_key: PublicKey,
     pub account_number: u64,
     pub sequence: u64,
 }
@@ -35,6 +34,7 @@ pub trait Admission: Send + Sync + 'static {
     /// and inside a checkpoint of its own.
     fn admit(cx: &mut Ctx, tx: &Tx, stage: Stage) -> Result;
 
-    /// The signatures that `admit` would verify at this state; unknown accounts are left out.
+    /// What `admit` would verify at this state; unknown accounts are left out, and so is a
+    /// transaction with more signatures than `admit` lets pass.
     fn claims(view: &View, tx: &Tx) -> Vec<Claim>;
 }

@@ -1,6 +1,6 @@
 //! A transaction: decoded once (cosmos.md 1.2), with the signatures that were found to be good.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use prost::Message;
 use prost_types::Any;
@@ -19,6 +19,9 @@ use crate::{
     wire::{self, Unknown},
 };
 
+/// What [`crate::sign::verify`] found.
+pub(crate) type Verdict = std::result::Result<bool, String>;
+
 /// A transaction as decoded once, on its first sight.
 #[derive(Debug)]
 pub struct Tx {
@@ -33,8 +36,8 @@ pub struct Tx {
     pub signatures: Vec<Vec<u8>>,
     /// Whether the body has unknown fields that are not critical: fatal for amino signatures.
     pub has_unknown_fields: bool,
-    /// Signatures verified already, and what for. Whoever asks compares the whole claim.
-    verified: Mutex<Vec<Claim>>,
+    /// What was found of its signers, and for what. Whoever asks compares the whole claim.
+    verdicts: Mutex<Vec<(Claim, Verdict)>>,
 }
 
 /// SHA-256 of broadcast bytes: the transaction's name everywhere.
@@ -85,7 +88,7 @@ impl Tx {
             auth_info,
             signatures,
             has_unknown_fields,
-            verified: Mutex::default(),
+            verdicts: Mutex::default(),
         })
     }
 
@@ -120,18 +123,28 @@ impl Tx {
         first.into_iter().next().ok_or_else(|| Sdk::NoSignatures.into())
     }
 
-    /// Whether a good signature of every signer was found before, for some claim.
+    /// Whether every signer was looked at before, for some claim.
     pub(crate) fn is_seen(&self) -> bool {
-        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        verified.len() >= self.auth_info.signer_infos.len()
+        self.verdicts().len() >= self.auth_info.signer_infos.len()
     }
 
-    pub(crate) fn is_verified(&self, claim: &Claim) -> bool {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).contains(claim)
+    pub(crate) fn verdict(&self, claim: &Claim) -> Option<Verdict> {
+        let verdicts = self.verdicts();
+        verdicts.iter().find(|(it, _)| it == claim).map(|(_, verdict)| verdict.clone())
     }
 
-    pub(crate) fn set_verified(&self, claim: Claim) {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).push(claim);
+    /// The oldest verdicts go when there are two for each signer: their claims were of an account
+    /// that has changed since.
+    pub(crate) fn remember(&self, claim: Claim, verdict: Verdict) {
+        let mut verdicts = self.verdicts();
+        if verdicts.len() >= self.auth_info.signer_infos.len().saturating_mul(2).max(1) {
+            drop(verdicts.remove(0));
+        }
+        verdicts.push((claim, verdict));
+    }
+
+    fn verdicts(&self) -> MutexGuard<'_, Vec<(Claim, Verdict)>> {
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -18,7 +18,9 @@ use types::wire::tendermint::{
 };
 
 use super::{
-    App, Block, CONSENSUS_PARAMS, HEADER, Header, Pending, block_of, committed,
+    App, Block, CONSENSUS_PARAMS, HEADER, Header, Pending,
+    ahead::Ahead,
+    block_of, committed,
     deliver::{self, Outcome},
     guard, lock,
 };
@@ -99,62 +101,73 @@ impl<R: Runtime> App<R> {
         })
     }
 
-    /// Executes a decided block. Nothing is written until [`App::commit`].
+    /// Executes a decided block, on this thread, while others verify the signatures of transactions
+    /// further down. Nothing is written until [`App::commit`].
     pub fn finalize_block(
         &self,
         request: RequestFinalizeBlock,
     ) -> Result<ResponseFinalizeBlock, Halt> {
         guard(|| {
-            let prepared = self.prepare(&request.txs);
-            let mut cx = self.block_context(&request);
-            let mut events = Vec::new();
-            hooks("pre_block", &mut cx, &ordered::<R>(R::PRE_BLOCK), |it| it.pre_block);
-            events.append(cx.events_mut());
-            hooks("begin_block", &mut cx, &ordered::<R>(R::BEGIN_BLOCK), |it| it.begin_block);
-            events.extend(with_mode(cx.take_events(), "BeginBlock"));
-
-            let block = cx.consensus_params().block.as_ref();
-            let max_gas = block.and_then(|it| u64::try_from(it.max_gas).ok()).filter(|it| *it > 0);
-            let mut gas_used = 0u64;
-            let mut tx_results = Vec::with_capacity(prepared.len());
-            for tx in prepared {
-                let room = max_gas.map(|it| it.saturating_sub(gas_used));
-                let outcome = match tx {
-                    _ if room == Some(0) => {
-                        Outcome::refused(Sdk::OutOfGas.wrap("no block gas left to run tx"))
-                    }
-                    Err(fault) => Outcome::refused(fault),
-                    Ok(tx) => deliver::run::<R>(&mut cx, &tx, Stage::Deliver, room),
-                };
-                gas_used = gas_used.saturating_add(outcome.gas_used.min(outcome.gas_wanted));
-                tx_results.push(outcome.into_result());
-            }
-
-            hooks("end_block", &mut cx, &ordered::<R>(R::END_BLOCK), |it| it.end_block);
-            events.extend(with_mode(cx.take_events(), "EndBlock"));
-            let (validator_updates, changed_params) = cx.take_updates();
-            // The reference tells its parameters after every block, changed or not.
-            let params = match changed_params {
-                Some(params) => {
-                    must("end_block", CONSENSUS_PARAMS.set(&mut cx, &params));
-                    params
-                }
-                None => cx.consensus_params().clone(),
-            };
-            let changes = cx.into_changes();
-            let trees =
-                self.store.prepare(&changes).unwrap_or_else(|error| halt(error.to_string()));
-            let app_hash = trees.root().0.to_vec();
-            let height = height_of(request.height);
-            *lock(&self.pending) = Some(Pending { height, changes, trees });
-            ResponseFinalizeBlock {
-                events,
-                tx_results,
-                validator_updates,
-                consensus_param_updates: Some(params),
-                app_hash,
-            }
+            let ahead = Ahead::new(self, &request.txs);
+            rayon::in_place_scope(|scope| {
+                (0..ahead.helpers()).for_each(|_| scope.spawn(|_| ahead.help()));
+                self.execute(&request, &ahead)
+            })
         })
+    }
+
+    fn execute(
+        &self,
+        request: &RequestFinalizeBlock,
+        ahead: &Ahead<'_, R>,
+    ) -> ResponseFinalizeBlock {
+        let mut cx = self.block_context(request);
+        let mut events = Vec::new();
+        hooks("pre_block", &mut cx, &ordered::<R>(R::PRE_BLOCK), |it| it.pre_block);
+        events.append(cx.events_mut());
+        hooks("begin_block", &mut cx, &ordered::<R>(R::BEGIN_BLOCK), |it| it.begin_block);
+        events.extend(with_mode(cx.take_events(), "BeginBlock"));
+
+        let block = cx.consensus_params().block.as_ref();
+        let max_gas = block.and_then(|it| u64::try_from(it.max_gas).ok()).filter(|it| *it > 0);
+        let mut gas_used = 0u64;
+        let mut tx_results = Vec::with_capacity(request.txs.len());
+        for tx in ahead.iter() {
+            let room = max_gas.map(|it| it.saturating_sub(gas_used));
+            let outcome = match tx {
+                _ if room == Some(0) => {
+                    Outcome::refused(Sdk::OutOfGas.wrap("no block gas left to run tx"))
+                }
+                Err(fault) => Outcome::refused(fault),
+                Ok(tx) => deliver::run::<R>(&mut cx, &tx, Stage::Deliver, room),
+            };
+            gas_used = gas_used.saturating_add(outcome.gas_used.min(outcome.gas_wanted));
+            tx_results.push(outcome.into_result());
+        }
+
+        hooks("end_block", &mut cx, &ordered::<R>(R::END_BLOCK), |it| it.end_block);
+        events.extend(with_mode(cx.take_events(), "EndBlock"));
+        let (validator_updates, changed_params) = cx.take_updates();
+        // The reference tells its parameters after every block, changed or not.
+        let params = match changed_params {
+            Some(params) => {
+                must("end_block", CONSENSUS_PARAMS.set(&mut cx, &params));
+                params
+            }
+            None => cx.consensus_params().clone(),
+        };
+        let changes = cx.into_changes();
+        let trees = self.store.prepare(&changes).unwrap_or_else(|error| halt(error.to_string()));
+        let app_hash = trees.root().0.to_vec();
+        let height = height_of(request.height);
+        *lock(&self.pending) = Some(Pending { height, changes, trees });
+        ResponseFinalizeBlock {
+            events,
+            tx_results,
+            validator_updates,
+            consensus_param_updates: Some(params),
+            app_hash,
+        }
     }
 
     fn block_context(&self, request: &RequestFinalizeBlock) -> Ctx {

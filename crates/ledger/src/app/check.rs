@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use types::wire::{
     cosmos::base::abci::v1beta1::{GasInfo, SimulationResponse},
     tendermint::abci::{CheckTxType, RequestCheckTx, ResponseCheckTx},
 };
 
 use super::{
-    App, committed,
+    App,
+    ahead::Ahead,
+    committed,
     deliver::{self, Outcome},
     guard, lock,
 };
 use crate::{
-    Base, Halt, Result, Runtime, Stage, Tx,
+    Ctx, Halt, Result, Runtime, Stage, Tx,
     ante::Admission,
-    sign::{self, PublicKey, SignerData},
+    sign::{self, SignerData},
 };
 
 impl<R: Runtime> App<R> {
@@ -28,9 +29,9 @@ impl<R: Runtime> App<R> {
             let outcome = match self.txs.decode(&request.tx) {
                 Err(fault) => Outcome::refused(fault),
                 Ok(tx) => {
-                    if !recheck {
+                    if !recheck && !tx.is_seen() {
                         // The dear part, before the lock that serialises checks.
-                        self.verify_ahead(&tx, &(Arc::new(self.store.latest()) as Arc<dyn Base>));
+                        self.verify_ahead(&tx, &self.latest());
                     }
                     deliver::run::<R>(&mut lock(&self.check), &tx, stage, None)
                 }
@@ -52,8 +53,10 @@ impl<R: Runtime> App<R> {
     /// wait. May run on many threads; decides nothing.
     pub fn warm(&self, bytes: &[u8]) -> Result<(), Halt> {
         guard(|| {
-            if let Ok(tx) = self.txs.decode(bytes) {
-                self.verify_ahead(&tx, &(Arc::new(self.store.latest()) as Arc<dyn Base>));
+            if let Ok(tx) = self.txs.decode(bytes)
+                && !tx.is_seen()
+            {
+                self.verify_ahead(&tx, &self.latest());
             }
         })
     }
@@ -86,37 +89,35 @@ impl<R: Runtime> App<R> {
     }
 
     /// Decodes transactions and verifies their signatures on all cores, against committed state.
-    /// What it finds good, execution need not verify again; it decides nothing.
-    pub(super) fn prepare(&self, txs: &[Vec<u8>]) -> Vec<Result<Arc<Tx>>> {
-        let base: Arc<dyn Base> = Arc::new(self.store.latest());
-        txs.par_iter()
-            .map(|bytes| {
-                let tx = self.txs.decode(bytes)?;
-                self.verify_ahead(&tx, &base);
-                Ok(tx)
-            })
-            .collect()
+    /// What it finds, execution need not find again; it decides nothing.
+    pub(super) fn prepare(&self, txs: &[Vec<u8>]) {
+        let ahead = Ahead::new(self, txs);
+        rayon::in_place_scope(|scope| {
+            (0..ahead.helpers()).for_each(|_| scope.spawn(|_| ahead.help()));
+            ahead.help();
+        });
     }
 
-    fn verify_ahead(&self, tx: &Tx, base: &Arc<dyn Base>) {
-        if tx.is_seen() {
-            return;
-        }
-        let cx = committed(base.clone(), self.router.clone());
-        for claim in R::Ante::claims(&cx, tx) {
+    /// A context over the latest commit.
+    fn latest(&self) -> Ctx {
+        committed(Arc::new(self.store.latest()), self.router.clone())
+    }
+
+    /// Verifies the signatures of a transaction as they stand at a committed state.
+    pub(super) fn verify_ahead(&self, tx: &Tx, cx: &Ctx) {
+        for claim in R::Ante::claims(cx, tx) {
             let info = tx.auth_info.signer_infos.get(claim.signer);
             let mode = info.and_then(|it| it.mode_info.as_ref()).and_then(|it| it.sum.as_ref());
             let Some(mode) = mode else { continue };
-            let key = PublicKey::Secp256k1(claim.public_key);
             let signer = SignerData {
                 chain_id: cx.chain_id(),
-                address: &key.address(),
+                address: &claim.public_key.address(),
                 account_number: claim.account_number,
                 sequence: claim.sequence,
                 index: claim.signer,
             };
             // A refusal is found again, with its text, by admission.
-            let _ = sign::verify(tx, &key, mode, &signer);
+            let _ = sign::verify(tx, &claim.public_key, mode, &signer);
         }
     }
 }

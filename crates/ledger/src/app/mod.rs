@@ -4,6 +4,7 @@
 //! returns `Err(Halt)` only when this node must stop. Owns: the store, the check state, the block
 //! under execution, the cache of decoded transactions.
 
+mod ahead;
 mod block;
 mod cache;
 mod check;

@@ -5,7 +5,10 @@
 mod key;
 mod signed;
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use prost::Message as _;
 use types::{
@@ -79,35 +82,38 @@ pub fn sign_bytes(tx: &Tx, mode: i32, signer: &SignerData<'_>) -> Result<Vec<u8>
 }
 
 /// The one function that says whether a signer signed a transaction. `Ok(false)`: the signature of
-/// a single key is wrong; an error is the mode's or the multisig's refusal. A single key's good
-/// signature is verified once in a transaction's life, however often it is asked for.
+/// a single key is wrong; an error is the mode's or the multisig's refusal. Each signer is verified
+/// once in a transaction's life, however often it is asked for: the outcome depends on nothing but
+/// the transaction, the chain's id and the claim.
 pub fn verify(
     tx: &Tx,
     key: &PublicKey,
     mode: &mode_info::Sum,
     signer: &SignerData<'_>,
 ) -> Result<bool, String> {
-    let signature = tx.signatures.get(signer.index).map(Vec::as_slice).unwrap_or_default();
-    let (PublicKey::Secp256k1(bytes), mode_info::Sum::Single(single)) = (key, mode) else {
-        let signed = Signed::unpack(&ModeInfo { sum: Some(mode.clone()) }, signature)?;
-        let mut documents = Documents { tx, signer, made: BTreeMap::new() };
-        return documents.verify(key, &signed);
-    };
     let claim = Claim {
         signer: signer.index,
-        public_key: *bytes,
+        public_key: key.clone(),
         account_number: signer.account_number,
         sequence: signer.sequence,
     };
-    if tx.is_verified(&claim) {
-        return Ok(true);
+    if let Some(verdict) = tx.verdict(&claim) {
+        return verdict;
     }
-    let message = sign_bytes(tx, single.mode, signer)?;
-    let good = verify_secp256k1(bytes, &message, signature);
-    if good {
-        tx.set_verified(claim);
-    }
-    Ok(good)
+    let signature = tx.signatures.get(signer.index).map(Vec::as_slice).unwrap_or_default();
+    let signed = Signed::unpack(&ModeInfo { sum: Some(mode.clone()) }, signature)?;
+    let mut documents = Documents { tx, signer, made: BTreeMap::new() };
+    let verdict = documents.verify(key, &signed);
+    tx.remember(claim, verdict.clone());
+    verdict
+}
+
+/// How many signatures this process has verified.
+static VERIFIED: AtomicU64 = AtomicU64::new(0);
+
+/// How many signatures this process has verified since it began, good or bad.
+pub fn verified_total() -> u64 {
+    VERIFIED.load(Ordering::Relaxed)
 }
 
 /// The bytes to sign by mode: the members of a multisig share them.
@@ -132,6 +138,7 @@ impl Documents<'_> {
                 return Err("one signature where those of a multisig's members belong".to_owned());
             }
             (_, Signed::One { mode, signature }) => {
+                VERIFIED.fetch_add(1, Ordering::Relaxed);
                 return Ok(key.verifies(self.of(*mode)?, signature));
             }
             (PublicKey::Multisig { threshold, keys }, Signed::Many { bits, parts, .. }) => {

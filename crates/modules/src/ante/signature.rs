@@ -111,8 +111,8 @@ pub(super) fn set_keys(
 }
 
 /// Counts leaf keys against the limit.
-pub(super) fn check_count(cx: &Ctx, keys: &[PublicKey]) -> Result {
-    let limit = auth::params(cx)?.tx_sig_limit;
+pub(super) fn check_count(view: &View, keys: &[PublicKey]) -> Result {
+    let limit = auth::params(view)?.tx_sig_limit;
     let mut count = 0u64;
     for key in keys {
         count = count.saturating_add(key.leaves());
@@ -290,23 +290,28 @@ pub(super) fn increment(cx: &mut Ctx, tx: &Tx, signers: &[Address]) -> Result {
     Ok(())
 }
 
-/// What `verify` will ask about single keys, for verifying ahead of the block.
+/// What `verify` will ask, for verifying ahead of the block. Nothing where the rest of admission
+/// would not get that far for the keys' sake.
 pub(super) fn claims(view: &View, tx: &Tx) -> Vec<Claim> {
     let Ok(signers) = tx.signers() else { return Vec::new() };
     let mut claims = Vec::new();
+    let mut keys = Vec::new();
     for (index, (signer, info)) in signers.iter().zip(&tx.auth_info.signer_infos).enumerate() {
-        let Some(Ok(PublicKey::Secp256k1(public_key))) =
-            info.public_key.as_ref().map(PublicKey::from_any)
-        else {
-            continue;
-        };
+        let Some(Ok(key)) = info.public_key.as_ref().map(PublicKey::from_any) else { continue };
+        let is_charged = matches!(key, PublicKey::Secp256k1(_) | PublicKey::Multisig { .. });
         let Ok(Some(account)) = auth::account(view, signer) else { continue };
-        claims.push(Claim {
-            signer: index,
-            public_key,
-            account_number: signing_number(view, &account),
-            sequence: if tx.body.unordered { 0 } else { info.sequence },
-        });
+        if is_charged && key.address() == *signer {
+            keys.push(key.clone());
+            claims.push(Claim {
+                signer: index,
+                public_key: key,
+                account_number: signing_number(view, &account),
+                sequence: if tx.body.unordered { 0 } else { info.sequence },
+            });
+        }
+    }
+    if check_count(view, &keys).is_err() {
+        return Vec::new();
     }
     claims
 }
