@@ -80,7 +80,7 @@ pub struct WalletDataArgs {
     #[arg(long, value_name = "TEXT")]
     pub pretty_name: Option<String>,
     /// What its coins are worth: on a mainnet something
-    #[arg(long, value_enum, default_value = "devnet")]
+    #[arg(long, value_name = "TYPE", value_enum, default_value = "devnet")]
     pub network_type: NetworkType,
 }
 
