@@ -29,6 +29,9 @@ const SIMULATION_KEY: [u8; 33] = [
     0x3A,
 ];
 
+/// Keys inside each other that an account may have: the reference cannot read deeper ones back.
+const KEY_DEPTH_MAX: u8 = 9;
+
 /// Members of a multisig that stands in; the network's own limit is about as high.
 const SIMULATION_KEYS_MAX: u64 = 16;
 
@@ -84,6 +87,9 @@ pub(super) fn set_keys(
             }
             None => continue,
         };
+        if key.depth() > KEY_DEPTH_MAX {
+            return Err(Sdk::InvalidPubKey.wrap("multisigs are nested too deeply"));
+        }
         if stage != Stage::Simulate && key.address() != *signer {
             let text =
                 format!("pubKey does not match signer address {signer} with signer index: {index}");
