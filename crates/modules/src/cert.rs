@@ -111,9 +111,9 @@ impl Serial {
         Ok(Self(bytes))
     }
 
-    /// Reads base 10.
+    /// Reads base 10. A sign is passed over, whichever it is.
     fn parse(text: &str) -> Result<Self> {
-        let digits = text.strip_prefix('+').unwrap_or(text);
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
         // log10(256) is above 2.4: more digits than this cannot fit.
         if digits.is_empty() || digits.len() > 3 * MAX_SERIAL_BYTES {
             return Err(Error::InvalidSerialNumber.into());
@@ -314,11 +314,14 @@ mod tests {
         let most = Serial(vec![0xff; MAX_SERIAL_BYTES]);
         assert_eq!(Serial::parse(&most.text()).unwrap(), most);
         assert_eq!(Serial::from_bytes(&[0, 0, 7]).unwrap().0, [7]);
+        for same in ["+011", "-11"] {
+            assert_eq!(Serial::parse(same).unwrap().0, [11], "{same}");
+        }
     }
 
     #[test]
     fn what_is_no_serial_number() {
-        for text in ["", "x", "-1", "1.5", "0x10"] {
+        for text in ["", "-", "x", "--1", "1.5", "0x10", "1_0"] {
             assert_eq!(Serial::parse(text).unwrap_err().code(), 5, "{text:?}");
         }
         assert_eq!(Serial::from_bytes(&[1; 41]).unwrap_err().codespace(), "sdk");

@@ -118,27 +118,42 @@ fn check(params: &ConsensusParams, old: Option<&AbciParams>, height: i64) -> Res
     }
     let age = &evidence.max_age_duration;
     if age.seconds < 0 || (age.seconds == 0 && age.nanos <= 0) {
-        return refuse("evidence.MaxAgeDuration must be greater than 0".to_owned());
+        let text = types::timestamp::span_text(age);
+        return refuse(format!(
+            "evidence.MaxAgeDuration must be grater than 0 if provided, Got {text}"
+        ));
     }
     let most = if block.max_bytes == -1 { BLOCK_BYTES_MAX } else { block.max_bytes };
-    if evidence.max_bytes > most || evidence.max_bytes < 0 {
+    if evidence.max_bytes > most {
         return refuse(format!(
-            "evidence.MaxBytesEvidence is out of bounds: {} not in 0 to {most}",
+            "evidence.MaxBytesEvidence is greater than upper bound, {} > {most}",
             evidence.max_bytes
         ));
+    }
+    if evidence.max_bytes < 0 {
+        let text = format!("evidence.MaxBytes must be non negative. Got: {}", evidence.max_bytes);
+        return refuse(text);
+    }
+    let enable = params.abci.as_ref().map_or(0, |it| it.vote_extensions_enable_height);
+    if enable < 0 {
+        let text = format!("ABCI.VoteExtensionsEnableHeight cannot be negative. Got: {enable}");
+        return refuse(text);
     }
     if validator.pub_key_types.is_empty() {
         return refuse("len(Validator.PubKeyTypes) must be greater than 0".to_owned());
     }
-    if let Some(unknown) = validator.pub_key_types.iter().find(|it| *it != "ed25519") {
+    let known = ["ed25519", "secp256k1"];
+    let mut kinds = validator.pub_key_types.iter().enumerate();
+    if let Some((at, unknown)) = kinds.find(|(_, it)| !known.contains(&it.as_str())) {
         return refuse(format!(
-            "params.Validator.PubKeyTypes: {unknown} is an unknown pubkey type"
+            "params.Validator.PubKeyTypes[{at}], {unknown}, is an unknown pubkey type"
         ));
     }
-    let enable = params.abci.as_ref().map_or(0, |it| it.vote_extensions_enable_height);
     let before = old.map_or(0, |it| it.vote_extensions_enable_height);
     if enable != before && (enable <= height || (before != 0 && before <= height)) {
-        return refuse(format!("vote extensions cannot be enabled at height {enable}"));
+        return refuse(format!(
+            "vote extensions cannot be updated to a past or current height, enable height: {enable}, current height {height}"
+        ));
     }
     Ok(())
 }
@@ -180,7 +195,7 @@ mod tests {
             (message(0), "block.MaxBytes cannot be 0"),
             (message(BLOCK_BYTES_MAX + 1), "block.MaxBytes is too big"),
             (MsgUpdateParams { evidence: None, ..message(1) }, "all parameters must be present"),
-            (message(10), "evidence.MaxBytesEvidence is out of bounds"),
+            (message(10), "evidence.MaxBytesEvidence is greater than upper bound"),
         ] {
             let fault = update_params(&mut cx, bad).unwrap_err();
             assert!(fault.to_string().contains(text), "{fault}");

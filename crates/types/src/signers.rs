@@ -43,7 +43,7 @@ const NESTED: &[(&str, &str)] = &[
     ("akash.cert.v1.MsgRevokeCertificate", "id.owner"),
 ];
 
-/// The accounts that must sign `message`, in order, without duplicates.
+/// The accounts that must sign `message`, in order; one that is named twice is there twice.
 pub fn of_message(message: &Any) -> Result<Vec<Address>> {
     let index = registry()
         .resolve(&message.type_url)
@@ -153,10 +153,7 @@ enum Form {
 }
 
 fn add(path: &str, text: &str, form: Form, signers: &mut Vec<Address>) -> Result<()> {
-    let signer = address(path, text, form)?;
-    if !signers.contains(&signer) {
-        signers.push(signer);
-    }
+    signers.push(address(path, text, form)?);
     Ok(())
 }
 

@@ -152,8 +152,11 @@ fn validate_send(it: &SendAuthorization) -> Result {
     if it.spend_limit.is_empty() {
         return Err(Sdk::InvalidCoins.wrap("spend limit cannot be nil"));
     }
-    if Coins::from_wire(&it.spend_limit).is_err() {
-        return Err(Sdk::InvalidCoins.wrap("spend limit must be positive"));
+    // Denoms and their order are not looked at.
+    for coin in &it.spend_limit {
+        if !Int::from_wire_or_zero(&coin.amount)?.is_positive() {
+            return Err(Sdk::InvalidCoins.wrap("spend limit must be positive"));
+        }
     }
     let mut seen = std::collections::BTreeSet::new();
     if it.allow_list.iter().all(|address| seen.insert(address)) {
@@ -167,9 +170,10 @@ fn accept_send(cx: &Ctx, it: SendAuthorization, message: &Any) -> Result<Verdict
         return Err(Sdk::InvalidType.wrap("type mismatch"));
     }
     let MsgSend { to_address, amount, .. } = read(&message.value)?;
-    let limit = Coins::from_wire(&it.spend_limit)?;
     for coin in &amount {
-        if limit.amount_of(&coin.denom) < Int::from_wire_or_zero(&coin.amount)? {
+        let limit = it.spend_limit.iter().find(|it| it.denom == coin.denom);
+        let limit = limit.map_or("0", |it| it.amount.as_str());
+        if Int::from_wire_or_zero(limit)? < Int::from_wire_or_zero(&coin.amount)? {
             let text = "requested amount is more than spend limit";
             return Err(Sdk::InsufficientFunds.wrap(text));
         }
@@ -180,7 +184,7 @@ fn accept_send(cx: &Ctx, it: SendAuthorization, message: &Any) -> Result<Verdict
     }
     // The transfer itself refuses an amount that is no list of coins.
     let Ok(amount) = Coins::from_wire(&amount) else { return Ok(Verdict::Same) };
-    let left = limit.sub(&amount)?;
+    let left = Coins::from_wire(&it.spend_limit)?.sub(&amount)?;
     if left.is_empty() {
         return Ok(Verdict::UsedUp);
     }

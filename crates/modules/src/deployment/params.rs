@@ -43,7 +43,7 @@ fn check(params: &Params) -> Result {
             let why = format_args!("duplicate Min Deposit for denom ({least})");
             return Err(Error::InvalidParam.wrap(why));
         }
-        if least.amount >= Int::from(MAX_MIN_DEPOSIT) {
+        if least.amount.is_negative() || least.amount >= Int::from(MAX_MIN_DEPOSIT) {
             return Err(Error::InvalidParam.wrap(format_args!(
                 "Min Deposit ({}) - too large: {}",
                 least.denom, least.amount

@@ -81,7 +81,8 @@ impl Bonded {
 /// Counts the votes on a proposal as they are now.
 pub(super) fn count(view: &View, proposal: &Proposal) -> Result<Outcome> {
     let mut validators = BTreeMap::new();
-    for it in staking::bonded_validators(view)? {
+    // Who was jailed in this block is bonded until its end, but counts no more.
+    for it in staking::bonded_validators(view)?.into_iter().filter(|it| !it.jailed) {
         let (tokens, shares) = (it.tokens, it.shares);
         let bonded = Bonded { tokens, shares, deductions: Dec::ZERO, vote: Vec::new() };
         validators.insert(it.operator.as_bytes().to_vec(), bonded);

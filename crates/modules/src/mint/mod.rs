@@ -118,12 +118,20 @@ impl Rules {
         let rate_change = rate("inflation rate change", &params.inflation_rate_change)?;
         let max = rate("max inflation", &params.inflation_max)?;
         let min = rate("min inflation", &params.inflation_min)?;
-        let goal_bonded = rate("goal bonded", &params.goal_bonded)?;
-        if goal_bonded.is_zero() {
-            return refuse(format!("goal bonded must be positive: {goal_bonded}"));
+        let least = Dec::from_wire(&params.goal_bonded).unwrap_or(Dec::ONE);
+        if !least.is_positive() {
+            return refuse(format!("goal bonded must be positive: {least}"));
         }
+        let goal_bonded = rate("goal bonded", &params.goal_bonded)?;
         if params.blocks_per_year == 0 {
             return refuse("blocks per year must be positive: 0".to_owned());
+        }
+        if i64::try_from(params.blocks_per_year).is_err() {
+            return refuse(format!(
+                "blocks per year too large: {}, maximum value is: {}",
+                params.blocks_per_year,
+                i64::MAX
+            ));
         }
         if max < min {
             return refuse(format!(

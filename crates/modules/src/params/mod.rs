@@ -3,9 +3,11 @@
 //!
 //! Called by: gov, for `ParameterChangeProposal`. Calls: nothing. Owns: store `params`.
 
+mod kinds;
 #[cfg(test)]
 mod tests;
 
+use kinds::Kind;
 use ledger::{Ctx, Fault, Map, Module, Raw, Result, Routes, View};
 use serde_json::Value;
 use types::wire::cosmos::params::v1beta1::{
@@ -37,87 +39,67 @@ fn at(subspace: &str, key: &str) -> String {
     format!("{subspace}/{key}")
 }
 
-/// The shape of a value in the old JSON: numbers of 64 bits and decimals are texts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
-    Bool,
-    Number,
-    Text,
-    List,
-    Object,
-}
-
-impl Shape {
-    fn fits(self, value: &Value) -> bool {
-        match self {
-            Self::Bool => value.is_boolean(),
-            Self::Number => value.as_u64().is_some_and(|it| u32::try_from(it).is_ok()),
-            Self::Text => value.is_string(),
-            Self::List => value.is_array(),
-            Self::Object => value.is_object(),
-        }
-    }
-}
-
 /// Every subspace with the keys that may be written.
-const SUBSPACES: &[(&str, &[(&str, Shape)])] = &[
+const SUBSPACES: &[(&str, &[(&str, Kind)])] = &[
     (
         "auth",
         &[
-            ("MaxMemoCharacters", Shape::Text),
-            ("TxSigLimit", Shape::Text),
-            ("TxSizeCostPerByte", Shape::Text),
-            ("SigVerifyCostED25519", Shape::Text),
-            ("SigVerifyCostSecp256k1", Shape::Text),
+            ("MaxMemoCharacters", Kind::Natural),
+            ("TxSigLimit", Kind::Natural),
+            ("TxSizeCostPerByte", Kind::Natural),
+            ("SigVerifyCostED25519", Kind::Natural),
+            ("SigVerifyCostSecp256k1", Kind::Natural),
         ],
     ),
-    ("bank", &[("SendEnabled", Shape::List), ("DefaultSendEnabled", Shape::Bool)]),
+    ("bank", &[("SendEnabled", Kind::Switches), ("DefaultSendEnabled", Kind::Bool)]),
     (
         "staking",
         &[
-            ("UnbondingTime", Shape::Text),
-            ("MaxValidators", Shape::Number),
-            ("MaxEntries", Shape::Number),
-            ("HistoricalEntries", Shape::Number),
-            ("BondDenom", Shape::Text),
-            ("MinCommissionRate", Shape::Text),
+            ("UnbondingTime", Kind::Positive),
+            ("MaxValidators", Kind::Small(1, u32::MAX)),
+            ("MaxEntries", Kind::Small(1, u32::MAX)),
+            ("HistoricalEntries", Kind::Small(0, u32::MAX)),
+            ("BondDenom", Kind::Denom),
+            ("MinCommissionRate", Kind::Share),
         ],
     ),
-    (
-        "distribution",
-        &[
-            ("communitytax", Shape::Text),
-            ("baseproposerreward", Shape::Text),
-            ("bonusproposerreward", Shape::Text),
-            ("withdrawaddrenabled", Shape::Bool),
-        ],
-    ),
+    ("distribution", &[("communitytax", Kind::Share), ("withdrawaddrenabled", Kind::Bool)]),
     (
         "slashing",
         &[
-            ("SignedBlocksWindow", Shape::Text),
-            ("MinSignedPerWindow", Shape::Text),
-            ("DowntimeJailDuration", Shape::Text),
-            ("SlashFractionDoubleSign", Shape::Text),
-            ("SlashFractionDowntime", Shape::Text),
+            ("SignedBlocksWindow", Kind::Positive),
+            ("MinSignedPerWindow", Kind::Share),
+            ("DowntimeJailDuration", Kind::Positive),
+            ("SlashFractionDoubleSign", Kind::Share),
+            ("SlashFractionDowntime", Kind::Share),
         ],
     ),
     (
         "gov",
         &[
-            ("depositparams", Shape::Object),
-            ("votingparams", Shape::Object),
-            ("tallyparams", Shape::Object),
+            ("depositparams", Kind::DepositRules),
+            ("votingparams", Kind::VotingRules),
+            ("tallyparams", Kind::TallyRules),
         ],
     ),
-    ("crisis", &[("ConstantFee", Shape::Object)]),
-    ("ibc", &[("AllowedClients", Shape::List), ("MaxExpectedTimePerBlock", Shape::Text)]),
-    ("transfer", &[("SendEnabled", Shape::Bool), ("ReceiveEnabled", Shape::Bool)]),
-    ("deployment", &[("MinDeposits", Shape::List)]),
-    ("market", &[("BidMinDeposit", Shape::Object), ("OrderMaxBids", Shape::Number)]),
+    ("crisis", &[("ConstantFee", Kind::Fee)]),
+    ("ibc", &[("AllowedClients", Kind::Names), ("MaxExpectedTimePerBlock", Kind::Whole)]),
+    ("transfer", &[("SendEnabled", Kind::Bool), ("ReceiveEnabled", Kind::Bool)]),
+    ("deployment", &[("MinDeposits", Kind::LeastDeposits)]),
+    (
+        "market",
+        &[
+            ("BidMinDeposit", Kind::AnyCoin),
+            ("BidMinDeposits", Kind::Coins),
+            ("OrderMaxBids", Kind::Small(1, MOST_BIDS)),
+        ],
+    ),
 ];
 
-fn keys_of(subspace: &str) -> Result<&'static [(&'static str, Shape)]> {
+/// The most bids that an order may be given.
+const MOST_BIDS: u32 = 500;
+
+fn keys_of(subspace: &str) -> Result<&'static [(&'static str, Kind)]> {
     let found = SUBSPACES.iter().find(|(name, _)| *name == subspace);
     found.map(|(_, keys)| *keys).ok_or_else(|| Error::UnknownSubspace.wrap(subspace))
 }
@@ -132,14 +114,12 @@ pub fn change(cx: &mut Ctx, changes: &[ParamChange]) -> Result {
         let refuse = |why: &str| {
             Fault::from(Error::NotSet).context(format!("key: {key}, value: {value}, err: {why}"))
         };
-        let Some((_, shape)) = keys.iter().find(|(name, _)| name == key) else {
+        let Some((_, kind)) = keys.iter().find(|(name, _)| name == key) else {
             return Err(refuse(&format!("parameter {key} not registered")));
         };
         let json: Value = serde_json::from_str(value).map_err(|it| refuse(&it.to_string()))?;
-        if !shape.fits(&json) {
-            return Err(refuse("invalid parameter type"));
-        }
-        VALUES.set(cx, &at(subspace, key), &json.to_string().into_bytes())?;
+        let value = kind.canonical(&json).map_err(refuse)?;
+        VALUES.set(cx, &at(subspace, key), &value.into_bytes())?;
     }
     Ok(())
 }

@@ -521,7 +521,8 @@ pub(super) fn update_params(cx: &mut Ctx, message: MsgUpdateParams) -> Result {
 pub(super) fn check_params(params: &Params) -> Result {
     let span = &params.unbonding_time;
     if span.seconds < 0 || span.nanos < 0 || (span.seconds == 0 && span.nanos == 0) {
-        return Err(Fault::plain(format!("unbonding time must be positive: {}", span.seconds)));
+        let nanos = i128::from(span.seconds) * 1_000_000_000 + i128::from(span.nanos);
+        return Err(Fault::plain(format!("unbonding time must be positive: {nanos}")));
     }
     if params.max_validators == 0 {
         return Err(Fault::plain("max validators must be positive: 0"));
