@@ -59,6 +59,10 @@ scenarios! {
     staking_dist_slash: "staking-dist-slash";
     cosmos_random: "cosmos-random";
     cosmos_random_2: "cosmos-random-2";
+    random_params: "random-params";
+    random_legacy_params: "random-legacy-params";
+    random_import: "random-import";
+    random_market: "random-market";
     gov_params_upgrade: "gov-params-upgrade", until 99
         because "at height 100 parameters of wasm are asked for, which this ledger does not have";
 }
