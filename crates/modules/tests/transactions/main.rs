@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod modes;
+#[expect(dead_code, reason = "others keep the rest")]
+#[path = "../promises/mod.rs"]
+mod promises;
 mod simulate;
 
 use ledger::{

@@ -1,7 +1,7 @@
 //! A limit taken from a simulation is enough: whatever the messages, the keys and the way in which a
 //! client leaves out what it does not have yet (cosmos.md 1.12).
 
-use ledger::testing::{Draft, Party, Simulated};
+use ledger::testing::{Draft, Party, Secret, Simulated};
 use proptest::prelude::*;
 use prost_types::{Any, Timestamp};
 use types::{
@@ -22,7 +22,7 @@ use types::{
         },
         tx::{
             signing::v1beta1::SignMode,
-            v1beta1::{SimulateRequest, SimulateResponse},
+            v1beta1::{Fee, SimulateRequest, SimulateResponse, TxBody},
         },
         vesting::v1beta1::{
             MsgCreatePeriodicVestingAccount, MsgCreatePermanentLockedAccount,
@@ -31,7 +31,7 @@ use types::{
     },
 };
 
-use super::{PROVIDER, TENANT, World, any};
+use super::{PROVIDER, TENANT, World, any, promises};
 
 fn coins(amount: u64) -> Vec<WireCoin> {
     vec![Coin::new("uakt", amount).into()]
@@ -291,14 +291,43 @@ proptest! {
     }
 }
 
+/// Every message of the market, in the middle of its life: what a simulation takes for good goes
+/// through with that gas, in each way of simulating.
+#[test]
+fn the_markets_messages_go_through_with_the_gas_of_their_simulation() {
+    let town = promises::town::Town::new();
+    let mut worked = 0;
+    for (number, (who, message)) in town.messages().into_iter().enumerate() {
+        let person = &town.people[who];
+        let party = Party {
+            secret: Secret::Secp256k1(person.key),
+            account_number: person.account_number,
+            sequence: person.sequence,
+            mode: SignMode::Direct,
+        };
+        let fee = Fee { amount: coins(5000), gas_limit: 0, ..Fee::default() };
+        let body = TxBody { messages: vec![message.clone()], ..TxBody::default() };
+        let chain_id = "test-1".to_owned();
+        let mut draft = Draft { body, fee, parties: vec![party], chain_id };
+        let how = WAYS[number % WAYS.len()];
+        let request = SimulateRequest { tx_bytes: draft.simulated(how), ..Default::default() };
+        let path = "/cosmos.tx.v1beta1.Service/Simulate";
+        let Ok(answer) = town.node.query::<_, SimulateResponse>(path, &request) else { continue };
+        draft.fee.gas_limit = answer.gas_info.unwrap().gas_used;
+        let (_, result) = town.root(vec![draft.signed()]);
+        let (code, log) = result.unwrap();
+        assert_eq!(code, 0, "{how:?} {}: {log}", message.type_url);
+        worked += 1;
+    }
+    assert!(worked > 20, "only {worked} were taken");
+}
+
 #[test]
 fn a_multisig_that_does_not_say_yet_who_signs_is_counted_with_all_members() {
     let mut world = World::new();
     let party = world.party(4, SignMode::LegacyAminoJson);
     let mut undecided = party.clone();
-    let ledger::testing::Secret::Multisig { signing, .. } = &mut undecided.secret else {
-        panic!("no multisig")
-    };
+    let Secret::Multisig { signing, .. } = &mut undecided.secret else { panic!("no multisig") };
     signing.clear();
     let undecided = world.draft(vec![undecided], vec![world.gift(4, 5)]);
     let gas = world.simulate(undecided.simulated(Simulated::Unsigned)).unwrap();
