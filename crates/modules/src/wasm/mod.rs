@@ -4,15 +4,20 @@
 //!
 //! Calls: auth. Called by: nothing. Owns: store `wasm`, parameters under 10.
 
+mod checks;
 mod query;
 
 use ledger::{Ctx, Fault, Item, Module, Result, Routes, Sdk, View, errors};
 use types::wire::cosmwasm::wasm::v1::{
-    AccessConfig, AccessType, GenesisState, MsgClearAdmin, MsgExecuteContract,
-    MsgExecuteContractResponse, MsgInstantiateContract, MsgInstantiateContractResponse,
-    MsgMigrateContract, MsgMigrateContractResponse, MsgPinCodes, MsgStoreCode,
-    MsgStoreCodeResponse, MsgSudoContract, MsgSudoContractResponse, MsgUpdateAdmin,
-    MsgUpdateParams, Params,
+    AccessConfig, AccessType, GenesisState, MsgAddCodeUploadParamsAddresses, MsgClearAdmin,
+    MsgExecuteContract, MsgExecuteContractResponse, MsgInstantiateContract,
+    MsgInstantiateContract2, MsgInstantiateContract2Response, MsgInstantiateContractResponse,
+    MsgMigrateContract, MsgMigrateContractResponse, MsgPinCodes,
+    MsgRemoveCodeUploadParamsAddresses, MsgStoreAndInstantiateContract,
+    MsgStoreAndInstantiateContractResponse, MsgStoreAndMigrateContract,
+    MsgStoreAndMigrateContractResponse, MsgStoreCode, MsgStoreCodeResponse, MsgSudoContract,
+    MsgSudoContractResponse, MsgUnpinCodes, MsgUpdateAdmin, MsgUpdateContractLabel,
+    MsgUpdateInstantiateConfig, MsgUpdateParams, Params,
 };
 
 use crate::auth;
@@ -24,9 +29,23 @@ impl Module for Wasm {
     type Genesis = GenesisState;
 
     fn routes(r: &mut Routes<'_>) {
-        r.msg(store_code).msg_checked(check_instantiate, instantiate).msg(execute).msg(migrate);
-        r.msg(update_admin).msg(clear_admin).msg(pin_codes).msg(sudo);
-        r.msg_checked(check_update, update_params);
+        r.msg_checked(checks::store, store_code);
+        r.msg_checked(checks::instantiate, instantiate);
+        r.msg_checked(checks::instantiate2, instantiate2);
+        r.msg_checked(checks::execute, execute);
+        r.msg_checked(checks::migrate, migrate);
+        r.msg_checked(checks::update_admin, update_admin);
+        r.msg_checked(checks::clear_admin, clear_admin);
+        r.msg_checked(checks::update_label, update_label);
+        r.msg_checked(checks::update_config, update_config);
+        r.msg_checked(checks::pin, pin_codes);
+        r.msg_checked(checks::unpin, unpin_codes);
+        r.msg_checked(checks::sudo, sudo);
+        r.msg_checked(checks::store_and_instantiate, store_and_instantiate);
+        r.msg_checked(checks::store_and_migrate, store_and_migrate);
+        r.msg_checked(checks::add_uploaders, add_uploaders);
+        r.msg_checked(checks::remove_uploaders, remove_uploaders);
+        r.msg_checked(checks::update, update_params);
         query::routes(r);
     }
 
@@ -41,7 +60,7 @@ impl Module for Wasm {
         if !genesis.codes.is_empty() || !genesis.contracts.is_empty() {
             return Err(Fault::plain("contracts cannot be executed here"));
         }
-        check(&genesis.params)?;
+        checks::params(&genesis.params)?;
         PARAMS.set(cx, &genesis.params)
     }
 
@@ -56,22 +75,6 @@ fn params(view: &View) -> Result<Params> {
     Ok(PARAMS.get(view)?.unwrap_or_else(|| Wasm::default_genesis().params))
 }
 
-fn check(params: &Params) -> Result {
-    let unset = i32::from(AccessType::Unspecified);
-    let what = if params.instantiate_default_permission == unset {
-        "instantiate default permission"
-    } else if params.code_upload_access.permission == unset {
-        "upload access"
-    } else {
-        return Ok(());
-    };
-    Err(Error::Empty.wrap(format!("{what}: type")))
-}
-
-fn check_update(msg: &MsgUpdateParams) -> Result {
-    check(&msg.params)
-}
-
 fn require_authority(authority: &str) -> Result {
     let gov = auth::authority_address();
     if authority == gov {
@@ -80,9 +83,38 @@ fn require_authority(authority: &str) -> Result {
     Err(Error::Invalid.wrap(format!("invalid authority; expected {gov}, got {authority}")))
 }
 
+// Parameters.
+
 fn update_params(cx: &mut Ctx, msg: MsgUpdateParams) -> Result {
     require_authority(&msg.authority)?;
     PARAMS.set(cx, &msg.params)
+}
+
+/// The parameters, if those who may upload are a list.
+fn listed_uploaders(view: &View, authority: &str) -> Result<Params> {
+    require_authority(authority)?;
+    let params = params(view)?;
+    if params.code_upload_access.permission != i32::from(AccessType::AnyOfAddresses) {
+        return Err(Error::Invalid.wrap("permission"));
+    }
+    Ok(params)
+}
+
+fn add_uploaders(cx: &mut Ctx, msg: MsgAddCodeUploadParamsAddresses) -> Result {
+    let mut params = listed_uploaders(cx, &msg.authority)?;
+    let list = &mut params.code_upload_access.addresses;
+    for address in msg.addresses {
+        if !list.contains(&address) {
+            list.push(address);
+        }
+    }
+    PARAMS.set(cx, &params)
+}
+
+fn remove_uploaders(cx: &mut Ctx, msg: MsgRemoveCodeUploadParamsAddresses) -> Result {
+    let mut params = listed_uploaders(cx, &msg.authority)?;
+    params.code_upload_access.addresses.retain(|it| !msg.addresses.contains(it));
+    PARAMS.set(cx, &params)
 }
 
 // What would need a contract.
@@ -95,16 +127,37 @@ fn unknown_contract<T>() -> Result<T> {
     Err(Sdk::InvalidRequest.wrap("unknown contract"))
 }
 
-fn store_code(_: &mut Ctx, _: MsgStoreCode) -> Result<MsgStoreCodeResponse> {
+/// Who may upload is asked first; then no code is good enough.
+fn store_code(cx: &mut Ctx, msg: MsgStoreCode) -> Result<MsgStoreCodeResponse> {
+    let access = params(cx)?.code_upload_access;
+    let may = match AccessType::try_from(access.permission) {
+        Ok(AccessType::Everybody) => true,
+        Ok(AccessType::AnyOfAddresses) => access.addresses.contains(&msg.sender),
+        _ => false,
+    };
+    if !may {
+        return Err(Sdk::Unauthorized.wrap("can not create code"));
+    }
+    no_code()
+}
+
+fn no_code<T>() -> Result<T> {
     Err(Error::CreateFailed.wrap("contracts cannot be executed here"))
 }
 
-fn check_instantiate(msg: &MsgInstantiateContract) -> Result {
-    if msg.label.is_empty() { Err(Error::Empty.wrap("label: is required")) } else { Ok(()) }
+fn unknown_code<T>(id: u64) -> Result<T> {
+    Err(Error::NoSuchCode.wrap(format!("code id {id}")))
 }
 
 fn instantiate(_: &mut Ctx, msg: MsgInstantiateContract) -> Result<MsgInstantiateContractResponse> {
-    Err(Error::NoSuchCode.wrap(format!("code id {}", msg.code_id)))
+    unknown_code(msg.code_id)
+}
+
+fn instantiate2(
+    _: &mut Ctx,
+    msg: MsgInstantiateContract2,
+) -> Result<MsgInstantiateContract2Response> {
+    unknown_code(msg.code_id)
 }
 
 fn execute(_: &mut Ctx, msg: MsgExecuteContract) -> Result<MsgExecuteContractResponse> {
@@ -123,10 +176,22 @@ fn clear_admin(_: &mut Ctx, _: MsgClearAdmin) -> Result {
     unknown_contract()
 }
 
+fn update_label(_: &mut Ctx, _: MsgUpdateContractLabel) -> Result {
+    unknown_contract()
+}
+
+fn update_config(_: &mut Ctx, msg: MsgUpdateInstantiateConfig) -> Result {
+    unknown_code(msg.code_id)
+}
+
 fn pin_codes(_: &mut Ctx, msg: MsgPinCodes) -> Result {
     require_authority(&msg.authority)?;
-    let id = msg.code_ids.first().copied().unwrap_or_default();
-    Err(Error::NoSuchCode.wrap(format!("code id {id}")))
+    unknown_code(msg.code_ids.first().copied().unwrap_or_default())
+}
+
+fn unpin_codes(_: &mut Ctx, msg: MsgUnpinCodes) -> Result {
+    require_authority(&msg.authority)?;
+    unknown_code(msg.code_ids.first().copied().unwrap_or_default())
 }
 
 fn sudo(_: &mut Ctx, msg: MsgSudoContract) -> Result<MsgSudoContractResponse> {
@@ -134,10 +199,28 @@ fn sudo(_: &mut Ctx, msg: MsgSudoContract) -> Result<MsgSudoContractResponse> {
     no_contract(&msg.contract)
 }
 
+fn store_and_instantiate(
+    _: &mut Ctx,
+    msg: MsgStoreAndInstantiateContract,
+) -> Result<MsgStoreAndInstantiateContractResponse> {
+    require_authority(&msg.authority)?;
+    no_code()
+}
+
+fn store_and_migrate(
+    _: &mut Ctx,
+    msg: MsgStoreAndMigrateContract,
+) -> Result<MsgStoreAndMigrateContractResponse> {
+    require_authority(&msg.authority)?;
+    no_code()
+}
+
 errors! { Wasm;
     2 CreateFailed "create wasm contract failed",
     12 Empty "empty",
+    13 Limit "exceeds limit",
     14 Invalid "invalid",
+    15 Duplicate "duplicate",
     22 NoSuchContract "no such contract",
     28 NoSuchCode "no such code",
 }
@@ -157,6 +240,7 @@ mod tests {
             sender: someone.clone(),
             code_id: 1,
             label: label.to_owned(),
+            msg: b"{}".to_vec(),
             ..MsgInstantiateContract::default()
         };
         let fault = chain.run(&instantiate("")).unwrap_err();

@@ -1,30 +1,32 @@
 //! Queries: the parameters, and that there is nothing else.
 
 use ledger::{Fault, Result, Routes, View};
+use sha2::{Digest, Sha256};
 use types::{
     Address,
     wire::{
         cosmos::base::query::v1beta1::PageResponse,
         cosmwasm::wasm::v1::{
-            QueryAllContractStateRequest, QueryAllContractStateResponse, QueryCodeInfoRequest,
-            QueryCodeInfoResponse, QueryCodeRequest, QueryCodeResponse, QueryCodesRequest,
-            QueryCodesResponse, QueryContractHistoryRequest, QueryContractHistoryResponse,
-            QueryContractInfoRequest, QueryContractInfoResponse, QueryContractsByCodeRequest,
-            QueryContractsByCodeResponse, QueryContractsByCreatorRequest,
-            QueryContractsByCreatorResponse, QueryParamsRequest, QueryParamsResponse,
-            QueryPinnedCodesRequest, QueryPinnedCodesResponse, QueryRawContractStateRequest,
-            QueryRawContractStateResponse, QuerySmartContractStateRequest,
-            QuerySmartContractStateResponse,
+            QueryAllContractStateRequest, QueryAllContractStateResponse, QueryBuildAddressRequest,
+            QueryBuildAddressResponse, QueryCodeInfoRequest, QueryCodeInfoResponse,
+            QueryCodeRequest, QueryCodeResponse, QueryCodesRequest, QueryCodesResponse,
+            QueryContractHistoryRequest, QueryContractHistoryResponse, QueryContractInfoRequest,
+            QueryContractInfoResponse, QueryContractsByCodeRequest, QueryContractsByCodeResponse,
+            QueryContractsByCreatorRequest, QueryContractsByCreatorResponse, QueryParamsRequest,
+            QueryParamsResponse, QueryPinnedCodesRequest, QueryPinnedCodesResponse,
+            QueryRawContractStateRequest, QueryRawContractStateResponse,
+            QuerySmartContractStateRequest, QuerySmartContractStateResponse,
+            QueryWasmLimitsConfigRequest, QueryWasmLimitsConfigResponse,
         },
     },
 };
 
-use super::{Error, no_contract};
+use super::{Error, checks, no_contract};
 
 pub(super) fn routes(r: &mut Routes<'_>) {
     r.query(params).query(codes).query(pinned).query(code).query(code_info);
     r.query(by_code).query(by_creator).query(contract).query(history);
-    r.query(all_state).query(raw_state).query(smart_state);
+    r.query(all_state).query(raw_state).query(smart_state).query(build_address).query(limits);
 }
 
 fn params(view: &View, _: QueryParamsRequest) -> Result<QueryParamsResponse> {
@@ -114,4 +116,46 @@ fn smart_state(
     }
     address(&request.address)?;
     no_contract(&request.address)
+}
+
+/// The virtual machine's own settings: none.
+fn limits(_: &View, _: QueryWasmLimitsConfigRequest) -> Result<QueryWasmLimitsConfigResponse> {
+    Ok(QueryWasmLimitsConfigResponse { config: "{}".to_owned() })
+}
+
+fn unhex(text: &str, what: &str) -> Result<Vec<u8>> {
+    let digits = text.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok().filter(|it| it.len() == 2)?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    let bytes: Option<Vec<u8>> = digits.collect();
+    bytes.ok_or_else(|| Fault::plain(format!("invalid {what}: no hex digits")))
+}
+
+/// Where a contract would be that is made with a salt: a hash over its code, its maker, the salt
+/// and, if asked for, its first message, each behind its length.
+fn build_address(_: &View, request: QueryBuildAddressRequest) -> Result<QueryBuildAddressResponse> {
+    let QueryBuildAddressRequest { code_hash, creator_address, salt, init_args } = request;
+    let creator: Address = creator_address
+        .parse()
+        .map_err(|error| Fault::from(error).context("invalid creator address"))?;
+    let code_hash = unhex(&code_hash, "code hash")?;
+    let salt = unhex(&salt, "salt")?;
+    checks::salt(&salt).map_err(|it| it.context("invalid salt"))?;
+    if !init_args.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&init_args).is_err()
+    {
+        return Err(Error::Invalid.wrap("invalid init args"));
+    }
+    if code_hash.len() != 32 {
+        return Err(Fault::plain("invalid checksum"));
+    }
+    let mut hasher = Sha256::new();
+    hasher.update(Sha256::digest(b"module"));
+    hasher.update(b"wasm\0");
+    for part in [code_hash.as_slice(), creator.as_bytes(), &salt, &init_args] {
+        hasher.update(u64::try_from(part.len()).unwrap_or_default().to_be_bytes());
+        hasher.update(part);
+    }
+    let address = Address::new(hasher.finalize().to_vec())?.to_string();
+    Ok(QueryBuildAddressResponse { address })
 }

@@ -95,8 +95,7 @@ fn stateless(line: &Value, router: &Router, value: &[u8], report: &mut Report) {
     const WHAT: &str = "stateless checks";
     let Some(recorded) = line.get("validate_basic_error").and_then(Value::as_str) else { return };
     let url = text(line, "type_url");
-    // Messages of contracts are refused by their handlers whatever they hold.
-    if !router.has_msg(url) || url.starts_with("/cosmwasm.") {
+    if !router.has_msg(url) {
         return report.not_offered(WHAT);
     }
     let ours = router.check(url, value);

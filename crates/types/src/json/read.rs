@@ -406,11 +406,17 @@ pub(super) fn from_texts(
     }
     let mut out = Vec::new();
     let texts = match (field.repeat, texts) {
-        (Repeat::One, [.., last]) => std::slice::from_ref(last),
+        (Repeat::One, [first, ..]) => std::slice::from_ref(first),
         (Repeat::Map, _) => return Err(wrong("a map")),
         _ => texts,
     };
     for text in texts {
+        if field.custom == Custom::InlineJson {
+            // JSON in a query string travels as other bytes do.
+            let bytes = base64_bytes(text).ok_or_else(|| wrong(&base64_fault(text)))?;
+            out.extend(delimited(field, &bytes));
+            continue;
+        }
         let json = match field.kind {
             Kind::Message(inner) => match registry().message(inner).special {
                 Special::Timestamp | Special::Duration => Value::String((*text).to_owned()),
