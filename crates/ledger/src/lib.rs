@@ -41,7 +41,7 @@ mod typed;
 mod wire;
 
 pub use ante::{Admission, Claim, Stage};
-pub use app::{App, Config, Refusal, store_names};
+pub use app::{App, Config, Exported, Refusal, store_names};
 pub use context::{Block, Ctx, Pairs, View, nanos};
 pub use events::{event, typed};
 pub use fault::{Fault, Halt, Result, Sdk, Status, halt};

@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::ExitCode};
 use node::replay::{Kind, Options, replay};
 
 const USAGE: &str = "\
-usage: replay [--all [N]] [--until H] [--no-queries] [--only KIND,…] [--leave-out TEXT,…] [--invariants] [--json] DIR…
+usage: replay [--all [N]] [--until H] [--no-queries] [--only KIND,…] [--leave-out TEXT,…] [--invariants] [--export] [--json] DIR…
   --all N        list the first N differences (default 1; without a number 50)
   --until H      stop after height H
   --no-queries   leave out queries, check_tx and simulate
@@ -47,6 +47,7 @@ fn run() -> Result<bool, String> {
             }
             "--no-queries" => options.queries = false,
             "--invariants" => options.invariants = true,
+            "--export" => options.export = true,
             "--leave-out" => {
                 let texts = args.next().unwrap_or_default();
                 options.leave_out.extend(texts.split(',').map(str::to_owned));

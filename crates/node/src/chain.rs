@@ -44,6 +44,11 @@ fn signed(height: u64) -> i64 {
     i64::try_from(height).unwrap_or(i64::MAX)
 }
 
+/// Prices as the reference prints them, with all their decimals.
+pub(crate) fn shown_prices(text: &str) -> String {
+    text.parse::<types::DecCoins>().map_or_else(|_| text.to_owned(), |it| it.to_string())
+}
+
 impl NodeChain {
     /// A read of the local store, away from the threads that serve sockets.
     async fn read<T: Send + 'static>(
@@ -85,7 +90,7 @@ impl Chain for NodeChain {
 
     fn config(&self) -> ConfigResponse {
         ConfigResponse {
-            minimum_gas_price: self.config.minimum_gas_prices.clone(),
+            minimum_gas_price: shown_prices(&self.config.minimum_gas_prices),
             pruning_keep_recent: self.config.history_blocks.to_string(),
             pruning_interval: "1".to_owned(),
             halt_height: 0,

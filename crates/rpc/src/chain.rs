@@ -54,6 +54,14 @@ pub struct Peer {
     pub is_outbound: bool,
 }
 
+/// Where the engine stands in deciding the next height.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    pub round: u32,
+    /// 1 new height, 2 new round, 3 propose, 4 prevote, 6 precommit, 8 commit.
+    pub step: u8,
+}
+
 /// A decided block with what executing it gave.
 #[derive(Clone, Debug)]
 pub struct CommittedBlock {
@@ -132,6 +140,11 @@ pub trait Chain: Send + Sync + 'static {
 
     fn peers(&self) -> Vec<Peer> {
         Vec::new()
+    }
+
+    /// Where the engine stands; a node that does not tell stands at the beginning of a height.
+    async fn round(&self) -> Result<Round> {
+        Ok(Round { round: 0, step: 1 })
     }
 
     /// What `cosmos.base.node.v1beta1.Service/Config` answers.

@@ -19,7 +19,7 @@ pub mod status;
 
 pub use chain::{
     BroadcastError, Chain, ChainError, CommittedBlock, Lagged, Mempool, NodeInfo, Peer,
-    QueryAnswer, QueryError, QueryResult, TxPlace,
+    QueryAnswer, QueryError, QueryResult, Round, TxPlace,
 };
 pub use server::{Config, Handle, ServeError, serve};
 

@@ -4,16 +4,22 @@
 //! Called by `node::replay`. Owns nothing but the routers.
 
 use std::{
+    pin::Pin,
     sync::{Arc, atomic::AtomicUsize},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::{
     Router,
     body::Body,
+    extract::ws::Message,
     http::{HeaderMap, Request, header::CONTENT_TYPE},
 };
 use bytes::Bytes;
+use futures::{
+    FutureExt as _, Sink, SinkExt as _, Stream, StreamExt as _, channel::mpsc, future::BoxFuture,
+};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
@@ -52,8 +58,72 @@ pub struct Question {
     pub height: i64,
 }
 
+/// A WebSocket connection without a socket.
+pub struct Wire {
+    to: mpsc::Sender<Message>,
+    from: mpsc::Receiver<Message>,
+}
+
+impl Wire {
+    /// Sends a text frame.
+    ///
+    /// # Errors
+    /// A text, when the connection has ended.
+    pub fn send(&mut self, text: &str) -> Result<(), String> {
+        self.to.try_send(Message::Text(text.into())).map_err(|it| it.to_string())
+    }
+
+    /// The next text frame that has come.
+    pub fn received(&mut self) -> Option<String> {
+        while let Ok(frame) = self.from.try_recv() {
+            if let Message::Text(text) = frame {
+                return Some(text.to_string());
+            }
+        }
+        None
+    }
+}
+
+/// The other end.
+struct Served {
+    incoming: mpsc::Receiver<Message>,
+    outgoing: mpsc::Sender<Message>,
+}
+
+impl Stream for Served {
+    type Item = Result<Message, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.incoming.poll_next_unpin(cx).map(|it| it.map(Ok))
+    }
+}
+
+impl Sink<Message> for Served {
+    type Error = mpsc::SendError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.outgoing.poll_ready(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, frame: Message) -> Result<(), Self::Error> {
+        self.outgoing.start_send(frame)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.outgoing.poll_flush_unpin(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.outgoing.poll_close_unpin(cx)
+    }
+}
+
+/// Frames that may wait in each direction of a [`Wire`].
+const WIRE_FRAMES: usize = 256;
+
 /// The listeners' answers over one node.
 pub struct Offline {
+    sockets: Comet,
     comet: Router,
     rest: Router,
     services: Arc<Services>,
@@ -71,9 +141,10 @@ impl Offline {
         let methods =
             Arc::new(Methods { chain, services: services.clone(), commit_timeout, rpc_address });
         let comet = Comet { methods, subscribers: Arc::new(AtomicUsize::new(0)), stop: stopped };
+        let sockets = comet.clone();
         let gateway = Gateway::new(services.clone());
         let rest = server::rest_router(gateway, grpc::Server::new(services.clone()));
-        Self { comet: comet::router(comet), rest, services, _stop: stop }
+        Self { sockets, comet: comet::router(comet), rest, services, _stop: stop }
     }
 
     /// What the REST gateway answers.
@@ -101,6 +172,22 @@ impl Offline {
             return Err(grpc::unserved(&self.services, path));
         }
         self.services.call(path, data, height).await
+    }
+}
+
+impl Offline {
+    /// A WebSocket connection, and the task that serves it.
+    pub fn connect(&self) -> (Wire, BoxFuture<'static, ()>) {
+        let (to, incoming) = mpsc::channel(WIRE_FRAMES);
+        let (outgoing, from) = mpsc::channel(WIRE_FRAMES);
+        let served = Served { incoming, outgoing };
+        (Wire { to, from }, comet::ws::serve(self.sockets.clone(), served).boxed())
+    }
+
+    /// The services that server reflection lists.
+    #[must_use]
+    pub fn reflected(&self) -> Vec<String> {
+        crate::reflection::Reflection::new(&self.services).names().to_vec()
     }
 }
 

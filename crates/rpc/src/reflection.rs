@@ -117,6 +117,11 @@ impl Reflection {
         Self { services: served.into_iter().collect() }
     }
 
+    /// The names of the services, in order.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.services
+    }
+
     /// Answers one question of the stream.
     pub(crate) fn answer(&self, question: &Bytes) -> Result<Bytes, Status> {
         let question = Question::decode(question.as_ref())

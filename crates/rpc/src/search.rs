@@ -263,7 +263,7 @@ impl Query {
                 None => return Ok(Self { text: text.to_owned(), conditions }),
                 Some((_, Token::And)) => {}
                 Some((offset, token)) => {
-                    let cause = format!("got {token}, want AND operator");
+                    let cause = format!("got {token}, want 6");
                     return Err(QueryParseError::Unexpected { offset, cause });
                 }
             }

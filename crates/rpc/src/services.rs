@@ -1,9 +1,11 @@
-//! The gRPC services that the node itself answers: transactions, blocks, node, discovery.
+//! The gRPC services that the node itself answers: transactions, blocks, node, discovery, and what
+//! it tells of itself.
 //!
 //! Source: cosmos.md 3.8-3.10, 2.10. Called by gRPC, the gateway and `abci_query`, all through
 //! [`Services::call`]; every other path is forwarded to the application.
 
 mod blocks;
+mod described;
 mod discovery;
 mod txs;
 
@@ -40,6 +42,18 @@ fn read<M: Message + Default>(data: &[u8]) -> Result<M, QueryError> {
         .map_err(|it| QueryError::new(INTERNAL, format!("grpc: error unmarshalling request: {it}")))
 }
 
+/// A request that does not decode fails before any module sees it.
+fn unmarshalling(error: QueryError) -> QueryError {
+    match error.message.strip_prefix("failed to decode Protobuf message: ") {
+        Some(cause) => {
+            let is_short = cause.contains("invalid varint") || cause.contains("underflow");
+            let cause = if is_short { "unexpected EOF" } else { cause };
+            QueryError::new(INTERNAL, format!("grpc: error unmarshalling request: {cause}"))
+        }
+        None => error,
+    }
+}
+
 fn unknown(message: impl Into<String>) -> QueryError {
     QueryError::new(UNKNOWN, message)
 }
@@ -53,13 +67,20 @@ impl Services {
     /// Answers a query or a call by path, at a height (0: the latest).
     pub(crate) async fn call(&self, path: &str, data: Bytes, height: i64) -> QueryResult {
         if !is_own(path) {
-            return self.chain.query(path, data, height).await?;
+            return self.chain.query(path, data, height).await?.map_err(unmarshalling);
         }
         // These two tell of no height at all.
         let height =
             if matches!(path, BROADCAST | GET_INFO) { 0 } else { self.height_to_show(height)? };
         let value = self.own(path, &data).await?;
         Ok(QueryAnswer { value: Bytes::from(value), height })
+    }
+
+    /// The height that an answer tells of; none where no method is reached, or one that has no
+    /// height.
+    pub(crate) fn height_shown(&self, path: &str, height: i64) -> Option<i64> {
+        let has_none = matches!(path, BROADCAST | GET_INFO);
+        if has_none { None } else { self.height_to_show(height).ok() }
     }
 
     /// These answer from the node, not from state; the height only goes through the same checks.
@@ -86,6 +107,9 @@ impl Services {
     }
 
     async fn own(&self, path: &str, data: &[u8]) -> Answer {
+        if described::PATHS.contains(&path) {
+            return self.described(path, data);
+        }
         match path {
             BROADCAST => self.broadcast(data).await,
             "/cosmos.tx.v1beta1.Service/GetTx" => self.get_tx(data).await,
@@ -93,6 +117,8 @@ impl Services {
             "/cosmos.tx.v1beta1.Service/GetBlockWithTxs" => self.block_with_txs(data).await,
             "/cosmos.tx.v1beta1.Service/TxDecode" => txs::decode(data),
             "/cosmos.tx.v1beta1.Service/TxEncode" => txs::encode(data),
+            "/cosmos.tx.v1beta1.Service/TxDecodeAmino" => txs::decode_amino(data),
+            "/cosmos.tx.v1beta1.Service/TxEncodeAmino" => txs::encode_amino(data),
             "/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo" => Ok(self.node_info()),
             "/cosmos.base.tendermint.v1beta1.Service/GetSyncing" => Ok(self.syncing()),
             "/cosmos.base.tendermint.v1beta1.Service/GetLatestBlock" => self.latest_block().await,
@@ -151,6 +177,8 @@ fn is_own(path: &str) -> bool {
         "/cosmos.tx.v1beta1.Service/GetBlockWithTxs",
         "/cosmos.tx.v1beta1.Service/TxDecode",
         "/cosmos.tx.v1beta1.Service/TxEncode",
+        "/cosmos.tx.v1beta1.Service/TxDecodeAmino",
+        "/cosmos.tx.v1beta1.Service/TxEncodeAmino",
         "/cosmos.base.tendermint.v1beta1.Service/GetNodeInfo",
         "/cosmos.base.tendermint.v1beta1.Service/GetSyncing",
         "/cosmos.base.tendermint.v1beta1.Service/GetLatestBlock",
@@ -162,5 +190,5 @@ fn is_own(path: &str) -> bool {
         "/cosmos.base.node.v1beta1.Service/Status",
         GET_INFO,
     ];
-    OWN.contains(&path)
+    OWN.contains(&path) || described::PATHS.contains(&path)
 }

@@ -261,18 +261,44 @@ impl<R: Runtime> App<R> {
         Ok(ResponseApplySnapshotChunk { result, ..ResponseApplySnapshotChunk::default() })
     }
 
-    /// The genesis document's `app_state` that would bring the committed state back.
+    /// The genesis document's `app_state` that would bring the committed state back; before the
+    /// first block that of genesis.
     pub fn export(&self) -> Result<serde_json::Value, Halt> {
+        let genesis = lock(&self.genesis).clone();
+        Ok(self.export_of(self.store.latest(), genesis)?.app_state)
+    }
+
+    /// What a genesis document says that would bring the state after `height` back. The store must
+    /// have that height.
+    pub fn export_at(&self, height: u64) -> Result<Exported, Halt> {
+        let snapshot = self.store.at(height).map_err(|error| Halt(error.to_string()))?;
+        self.export_of(snapshot, None)
+    }
+
+    fn export_of(
+        &self,
+        snapshot: store::Snapshot,
+        genesis: Option<Changes>,
+    ) -> Result<Exported, Halt> {
         guard(|| {
-            let cx = committed(Arc::new(self.store.latest()), self.router.clone());
-            let mut state = serde_json::Map::new();
+            let mut cx = Ctx::new(Arc::new(snapshot), Arc::default(), self.router.clone());
+            if let Some(genesis) = genesis {
+                cx.set_changes(genesis);
+            }
+            let block = block_of(&cx);
+            cx.set_block(Arc::new(block));
+            let mut state = std::collections::BTreeMap::new();
             for module in R::MODULES {
                 let json = must("export", (module.export)(&cx));
                 if !json.is_null() {
                     state.insert(module.name.to_owned(), json);
                 }
             }
-            serde_json::Value::Object(state)
+            Exported {
+                app_state: serde_json::Value::Object(state.into_iter().collect()),
+                consensus_params: cx.consensus_params().clone(),
+                time: cx.time(),
+            }
         })
     }
 
@@ -280,6 +306,17 @@ impl<R: Runtime> App<R> {
     pub fn consensus_params(&self) -> Result<ConsensusParams, Halt> {
         guard(|| lock(&self.check).consensus_params().clone())
     }
+}
+
+/// The parts of a genesis document that the state of a height gives.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// By module.
+    pub app_state: serde_json::Value,
+    /// After that height.
+    pub consensus_params: ConsensusParams,
+    /// Of that height's block.
+    pub time: prost_types::Timestamp,
 }
 
 fn height_of(height: i64) -> u64 {

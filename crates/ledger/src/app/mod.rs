@@ -30,6 +30,7 @@ use types::wire::tendermint::{
 use crate::{Base, Block, Changes, Ctx, Halt, Item, Pair, Router, Runtime, halt, routes::router};
 use cache::Cache;
 
+pub use block::Exported;
 pub use query::Refusal;
 
 /// The kernel's own store: the header of the latest block, for the time of queries and checks.

@@ -61,7 +61,10 @@ impl<R: Runtime> App<R> {
             [""] => Err(Sdk::UnknownRequest.wrap("no query path provided")),
             ["app", "version"] => Ok(ResponseQuery {
                 codespace: "sdk".to_owned(),
-                height: request.height,
+                height: match request.height {
+                    0 => i64::try_from(self.store.version().height).unwrap_or(i64::MAX),
+                    height => height,
+                },
                 value: self.config.version.clone().into_bytes(),
                 ..ResponseQuery::default()
             }),

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use rpc::offline::{Offline, Question};
+use rpc::offline::{Offline, Question, Reply};
 use serde_json::{Map, Value, json};
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, task::JoinHandle};
 use types::{json::Unknown, registry::registry, wire::tendermint::abci};
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     recording::base64,
     report::{Kind, Report},
     rules::{self, Verdict},
+    sockets::Sockets,
 };
 
 const SIMULATE: &str = "/cosmos.tx.v1beta1.Service/Simulate";
@@ -26,16 +27,42 @@ pub(super) struct Asker {
     chain: Arc<Replayed>,
     offline: Offline,
     runtime: Runtime,
+    /// The same, with the patience to wait for a block of the recording.
+    patient: Arc<Offline>,
     /// Our key for the page that a recorded key asks for.
     pages: BTreeMap<String, String>,
+    /// Calls that the recorded node answered with a later block.
+    waiting: Vec<Waiting>,
+    sockets: Sockets,
 }
 
+/// A call that is answered when its block is there.
+struct Waiting {
+    asked_at: i64,
+    height: i64,
+    query: Value,
+    answer: JoinHandle<Result<Reply, String>>,
+}
+
+/// More than any replay lasts; and how long a call may take once its block is there.
+const PATIENCE: Duration = Duration::from_secs(86_400);
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
 impl Asker {
-    pub(super) fn new(chain: Arc<Replayed>) -> std::io::Result<Self> {
+    pub(super) fn new(chain: Arc<Replayed>, sockets: Sockets) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let address = "tcp://0.0.0.0:26657".to_owned();
+        let patient = Arc::new(Offline::new(chain.clone(), address.clone(), PATIENCE));
         let offline = Offline::new(chain.clone(), address, COMMIT_TIMEOUT);
-        Ok(Self { chain, offline, runtime, pages: BTreeMap::new() })
+        Ok(Self {
+            chain,
+            offline,
+            runtime,
+            patient,
+            pages: BTreeMap::new(),
+            waiting: Vec::new(),
+            sockets,
+        })
     }
 
     /// Asks the queries of one height, in their order.
@@ -52,6 +79,8 @@ impl Asker {
                 "rest" => self.rest(height, query, report),
                 "grpc" => self.grpc(height, query, report),
                 "rpc" => self.rpc(height, query, report),
+                "http" => self.http(height, query, report),
+                "grpc_reflection" => self.reflection(height, query, report),
                 _ => {}
             }
         }
@@ -124,10 +153,13 @@ impl Asker {
     fn rest(&mut self, height: i64, query: &Value, report: &mut Report) {
         report.compared(Kind::Rest);
         let path = self.turn_page(text(query, "path"));
+        // A height that is asked for in words of the client's own leaves no room for ours.
+        let headers = headers_of(query);
         let question = Question {
             verb: text(query, "method").to_owned(),
             path: path.clone(),
-            height,
+            height: if headers.is_empty() { height } else { 0 },
+            headers,
             body: match query.get("request") {
                 None | Some(Value::Null) => Bytes::new(),
                 Some(Value::String(it)) => Bytes::from(it.clone()),
@@ -149,7 +181,19 @@ impl Asker {
         let mut body: Value = serde_json::from_slice(&reply.body)
             .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&reply.body).into_owned()));
         rules::settle_order(&subject, &mut body);
+        if path.contains("path=/app/version") {
+            for it in [&mut body, &mut recorded] {
+                it.as_object_mut().map(|it| it.remove("value"));
+            }
+        }
         self.remember_page(&body, &recorded);
+        if let Some(recorded) = query.get("height_header").and_then(Value::as_str) {
+            let ours = header(&reply, rpc::HEIGHT_HEADER);
+            if ours != recorded {
+                let what = "the header of the height";
+                report.differ_in(&subject, Kind::Rest, height, &*path, what, (ours, recorded));
+            }
+        }
         if i64::from(reply.status) != recorded_status {
             let ours = format!("{} {body}", reply.status);
             let recorded = format!("{recorded_status} {recorded}");
@@ -218,10 +262,84 @@ impl Asker {
         }
     }
 
-    fn rpc(&self, height: i64, query: &Value, report: &mut Report) {
+    /// A raw request to the CometBFT listener.
+    fn http(&self, height: i64, query: &Value, report: &mut Report) {
+        report.compared(Kind::Http);
+        let (verb, path) = (text(query, "method"), text(query, "path"));
+        let question = Question {
+            verb: verb.to_owned(),
+            path: path.to_owned(),
+            body: Bytes::from(body_of(text(query, "request"))),
+            ..Question::default()
+        };
+        let place = format!("{verb} {path} {}", text(query, "request"));
+        let reply = match self.runtime.block_on(self.offline.comet(&question)) {
+            Ok(it) => it,
+            Err(error) => {
+                return report.differ_in(path, Kind::Http, height, place, "", (error, "an answer"));
+            }
+        };
+        let recorded = query.get("body").cloned().unwrap_or_default();
+        let body = String::from_utf8_lossy(&reply.body).into_owned();
+        let is_page = recorded.as_str().is_some_and(|it| it.contains("<html>"));
+        let heads = [
+            ("status", reply.status.to_string(), number(query, "status").to_string()),
+            (
+                "content_type",
+                header(&reply, "content-type"),
+                text(query, "content_type").to_owned(),
+            ),
+            (
+                "cache_control",
+                header(&reply, "cache-control"),
+                text(query, "cache_control").to_owned(),
+            ),
+        ];
+        for (what, ours, recorded) in heads {
+            if ours != recorded {
+                report.differ_in(path, Kind::Http, height, place, what, (ours, recorded));
+                return;
+            }
+        }
+        if is_page {
+            return;
+        }
+        let mut ours = serde_json::from_str(&body).unwrap_or_else(|_| Value::from(body.clone()));
+        let mut recorded = match recorded {
+            Value::String(it) => serde_json::from_str(&it).unwrap_or(Value::from(it)),
+            other => other,
+        };
+        // The word behind the first slash is the method.
+        let method = path.trim_start_matches('/').split('?').next().unwrap_or_default();
+        for it in [&mut ours, &mut recorded] {
+            drop_parser_words(it);
+            if let Some(result) = it.get_mut("result") {
+                let params = json!({ "path": argument(path, "path") });
+                open_up(method, Some(&params), result);
+            }
+        }
+        let subject = format!("rpc {method}");
+        if let Some((what, ours, recorded)) = difference(&subject, &ours, &recorded, "") {
+            report.differ_in(path, Kind::Http, height, place, what, (ours, recorded));
+        }
+    }
+
+    /// What server reflection lists, of the version that the node speaks.
+    fn reflection(&self, height: i64, query: &Value, report: &mut Report) {
+        report.compared(Kind::Grpc);
+        let Some(recorded) = query.get("services") else { return };
+        // Services of our own come on top.
+        let ours = self.offline.reflected().into_iter().filter(|it| !it.starts_with("haggle."));
+        let ours = json!(ours.collect::<Vec<_>>());
+        if let Some((what, ours, recorded)) = difference("reflection", &ours, recorded, "") {
+            let place = "server reflection";
+            report.differ_in(place, Kind::Grpc, height, place, what, (ours, recorded));
+        }
+    }
+
+    fn rpc(&mut self, height: i64, query: &Value, report: &mut Report) {
         report.compared(Kind::Rpc);
         let method = text(query, "method");
-        let subject = format!("rpc {method}");
         let params = query.get("params").cloned().unwrap_or_else(|| json!({}));
         let call = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let place = format!("{method} {}", call["params"]);
@@ -231,7 +349,60 @@ impl Asker {
             body: Bytes::from(call.to_string()),
             ..Question::default()
         };
-        let reply = match self.runtime.block_on(self.offline.comet(&question)) {
+        let block = query.get("result").map(|it| text(it, "height")).and_then(|it| it.parse().ok());
+        if let Some(block) = block.filter(|it| method == "broadcast_tx_commit" && *it > height) {
+            let patient = self.patient.clone();
+            let answer = self.runtime.spawn(async move { patient.comet(&question).await });
+            // Lets the call run up to where it waits for the block.
+            self.runtime.block_on(async {
+                for _ in 0..STEPS {
+                    tokio::task::yield_now().await;
+                }
+            });
+            let query = query.clone();
+            self.waiting.push(Waiting { asked_at: height, height: block, query, answer });
+            return;
+        }
+        let reply = self.runtime.block_on(self.offline.comet(&question));
+        self.compare_rpc(height, query, reply, place, report);
+    }
+
+    /// Compares what blocks up to this height have answered.
+    pub(super) fn settle(&mut self, height: i64, report: &mut Report) {
+        self.sockets.go_on(height, &self.runtime, &self.offline, report);
+        let (due, later) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|it| it.height <= height);
+        self.waiting = later;
+        for Waiting { asked_at, query, answer, .. } in due {
+            let answer = self
+                .runtime
+                .block_on(async { tokio::time::timeout(ANSWER_WITHIN, answer).await })
+                .map_or_else(
+                    |_| Err("no answer".to_owned()),
+                    |it| it.unwrap_or_else(|it| Err(it.to_string())),
+                );
+            let place = format!("{} of height {asked_at}", text(&query, "method"));
+            self.compare_rpc(asked_at, &query, answer, place, report);
+        }
+    }
+
+    /// Notes what was to come and never came.
+    pub(super) fn end(&mut self, height: i64, report: &mut Report) {
+        self.settle(i64::MAX, report);
+        self.sockets.end(height, report);
+    }
+
+    fn compare_rpc(
+        &self,
+        height: i64,
+        query: &Value,
+        reply: Result<Reply, String>,
+        place: String,
+        report: &mut Report,
+    ) {
+        let method = text(query, "method");
+        let subject = format!("rpc {method}");
+        let reply = match reply {
             Ok(reply) => serde_json::from_slice::<Value>(&reply.body).unwrap_or_default(),
             Err(error) => {
                 report.differ_in(method, Kind::Rpc, height, place, "", (error, "an answer"));
@@ -239,8 +410,11 @@ impl Asker {
             }
         };
         for member in ["error", "result"] {
-            let ours = reply.get(member).cloned().unwrap_or_default();
-            let recorded = query.get(member).cloned().unwrap_or_default();
+            let mut ours = reply.get(member).cloned().unwrap_or_default();
+            let mut recorded = query.get(member).cloned().unwrap_or_default();
+            for it in [&mut ours, &mut recorded] {
+                open_up(method, query.get("params"), it);
+            }
             if let Some((what, ours, recorded)) = difference(&subject, &ours, &recorded, "") {
                 let what = format!("{member}.{what}");
                 report.differ_in(method, Kind::Rpc, height, place, what, (ours, recorded));
@@ -289,6 +463,82 @@ impl Asker {
             page.insert("key".to_owned(), json!(ours));
         }
         types::json::bytes_of(input, &json, Unknown::Refuse).unwrap_or(request)
+    }
+}
+
+/// How often a call may stop before it waits for a block.
+const STEPS: usize = 64;
+
+fn header(reply: &Reply, name: &str) -> String {
+    let value = reply.headers.get(name).and_then(|it| it.to_str().ok());
+    value.unwrap_or_default().to_owned()
+}
+
+/// The body of a raw request; a long one is recorded as `(1000001 bytes)`.
+fn body_of(text: &str) -> Vec<u8> {
+    let count = text.strip_prefix('(').and_then(|it| it.strip_suffix(" bytes)"));
+    match count.and_then(|it| it.parse().ok()) {
+        Some(count) => vec![b'a'; count],
+        None => text.as_bytes().to_vec(),
+    }
+}
+
+/// The headers that a recorded client sent, names in lower case.
+fn headers_of(query: &Value) -> Vec<(String, String)> {
+    let headers = query.get("request_headers").and_then(Value::as_object);
+    let headers = headers.into_iter().flatten();
+    headers
+        .filter_map(|(name, value)| Some((name.to_lowercase(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+/// The value of an argument in a path, without its quotes.
+fn argument(path: &str, name: &str) -> String {
+    let pairs = path.split_once('?').map_or("", |it| it.1).split('&');
+    let mut values = pairs.filter_map(|it| it.split_once('=').filter(|it| it.0 == name));
+    values.next().map_or_else(String::new, |it| unescaped(it.1).trim_matches('"').to_owned())
+}
+
+/// What a JSON parser says of a text that is none is the parser's own affair.
+pub(super) fn drop_parser_words(answer: &mut Value) {
+    const PREFIX: &str = "error unmarshaling request: ";
+    if let Some(data) = answer.get_mut("error").and_then(|it| it.get_mut("data"))
+        && data.as_str().is_some_and(|it| it.starts_with(PREFIX))
+    {
+        *data = Value::from(PREFIX);
+    }
+}
+
+/// Puts what is inside of bytes in their place, and drops what consensus alone knows: an answer of
+/// a service within `abci_query`, the version of the software, the signatures of a commit that no
+/// later block repeats.
+fn open_up(method: &str, params: Option<&Value>, answer: &mut Value) {
+    match method {
+        "abci_query" => {
+            let path = params.and_then(|it| it.get("path")).and_then(Value::as_str);
+            let path = path.unwrap_or_default();
+            let Some(value) = answer.get_mut("response").and_then(|it| it.get_mut("value")) else {
+                return;
+            };
+            if path.ends_with("app/version") {
+                *value = Value::Null;
+            }
+            let output = registry().method(path);
+            let output = output.map(|it| &registry().message(it.output).full_name);
+            let bytes = value.as_str().map(base64);
+            if let (Some(output), Some(bytes)) = (output, bytes)
+                && let Ok(decoded) = types::json::value_of(output, &bytes)
+            {
+                *value = decoded;
+            }
+        }
+        "commit" if answer.get("canonical") == Some(&Value::Bool(false)) => {
+            let commit = answer.get_mut("signed_header").and_then(|it| it.get_mut("commit"));
+            if let Some(commit) = commit.and_then(Value::as_object_mut) {
+                commit.remove("signatures");
+            }
+        }
+        _ => {}
     }
 }
 
@@ -353,7 +603,7 @@ fn in_order(subject: &str, mut answer: Value) -> Value {
 
 /// Where two answers part first: the member, ours and the recorded. Keys of pages and what hangs
 /// on hashes may differ.
-fn difference(
+pub(super) fn difference(
     subject: &str,
     ours: &Value,
     recorded: &Value,

@@ -2,8 +2,9 @@
 //! state from the ledger.
 
 use std::{
+    collections::BTreeSet,
     ops::RangeInclusive,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use async_trait::async_trait;
@@ -19,10 +20,14 @@ use rpc::{
     BroadcastError, Chain, ChainError, CommittedBlock, Lagged, Mempool, NodeInfo, QueryAnswer,
     QueryError, QueryResult, TxPlace, search::tx_hash,
 };
+use tokio::sync::broadcast;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use types::wire::{
     cosmos::base::node::v1beta1::ConfigResponse,
     tendermint::{abci, types as tm},
 };
+
+use super::rules::About;
 
 type Result<T> = std::result::Result<T, ChainError>;
 
@@ -43,6 +48,19 @@ struct Past {
     params: tm::ConsensusParams,
 }
 
+/// Transactions that were given to the recorded node and wait for a block.
+struct Pool {
+    txs: Vec<Bytes>,
+    /// Hashes of what was ever taken in: it is not taken again.
+    seen: BTreeSet<[u8; 32]>,
+    max_txs: usize,
+    max_tx_bytes: usize,
+}
+
+/// What a pool holds at most, in bytes, and how many blocks a slow listener may be behind.
+const POOL_BYTES_MAX: u64 = 1_073_741_824;
+const NEWS: usize = 1024;
+
 /// The chain of a replay.
 pub(super) struct Replayed {
     app: App<Market>,
@@ -50,6 +68,8 @@ pub(super) struct Replayed {
     chain_id: String,
     min_gas_prices: String,
     past: RwLock<Past>,
+    pool: Mutex<Pool>,
+    news: broadcast::Sender<Arc<CommittedBlock>>,
 }
 
 fn failed(error: impl std::fmt::Display) -> ChainError {
@@ -57,7 +77,7 @@ fn failed(error: impl std::fmt::Display) -> ChainError {
 }
 
 impl Replayed {
-    pub(super) fn new(app: App<Market>, genesis: &GenesisDoc, min_gas_prices: String) -> Self {
+    pub(super) fn new(app: App<Market>, genesis: &GenesisDoc, about: &About) -> Self {
         let past = Past {
             first: i64::try_from(genesis.initial_height).unwrap_or(i64::MAX),
             params: genesis.consensus_params.clone(),
@@ -67,13 +87,24 @@ impl Replayed {
             app,
             genesis: genesis.to_json().unwrap_or_default().into(),
             chain_id: genesis.chain_id.clone(),
-            min_gas_prices,
+            min_gas_prices: about.min_gas_prices.clone(),
             past: RwLock::new(past),
+            pool: Mutex::new(Pool {
+                txs: Vec::new(),
+                seen: BTreeSet::new(),
+                max_txs: about.pool_txs,
+                max_tx_bytes: about.pool_tx_bytes,
+            }),
+            news: broadcast::channel(NEWS).0,
         }
     }
 
     pub(super) fn app(&self) -> &App<Market> {
         &self.app
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn past(&self) -> RwLockReadGuard<'_, Past> {
@@ -129,7 +160,16 @@ impl Replayed {
         let data = tm::Data { txs: request.txs };
         let block =
             tm::Block { header, data, last_commit: Some(last_commit), ..tm::Block::default() };
+        let mut pool = self.pool();
+        pool.seen.extend(block.data.txs.iter().map(|it| tx_hash(it)));
+        pool.txs.retain(|it| !block.data.txs.iter().any(|done| done.as_slice() == it.as_ref()));
+        drop(pool);
+        let news =
+            CommittedBlock { block_id: id.clone(), block: block.clone(), results: results.clone() };
         past.blocks.push(Done { id, block, results });
+        drop(past);
+        // Nobody may be listening.
+        let _ = self.news.send(Arc::new(news));
     }
 
     /// What the modules say is wrong after the latest block.
@@ -172,7 +212,7 @@ impl Chain for Replayed {
 
     fn config(&self) -> ConfigResponse {
         ConfigResponse {
-            minimum_gas_price: self.min_gas_prices.clone(),
+            minimum_gas_price: crate::chain::shown_prices(&self.min_gas_prices),
             pruning_keep_recent: "0".to_owned(),
             pruning_interval: "0".to_owned(),
             halt_height: 0,
@@ -219,11 +259,42 @@ impl Chain for Replayed {
         &self,
         tx: Bytes,
     ) -> std::result::Result<abci::ResponseCheckTx, BroadcastError> {
-        self.check_tx(tx).await.map_err(|it| BroadcastError::Node(it.0))
+        let wide = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
+        let hash = tx_hash(&tx);
+        {
+            let mut pool = self.pool();
+            let bytes: usize = pool.txs.iter().map(Bytes::len).sum();
+            let max_bytes = POOL_BYTES_MAX;
+            if pool.txs.len() >= pool.max_txs || wide(bytes.saturating_add(tx.len())) > max_bytes {
+                let (txs, max_txs) = (wide(pool.txs.len()), wide(pool.max_txs));
+                return Err(BroadcastError::Full { txs, max_txs, bytes: wide(bytes), max_bytes });
+            }
+            if tx.len() > pool.max_tx_bytes {
+                let (max, got) = (wide(pool.max_tx_bytes), wide(tx.len()));
+                return Err(BroadcastError::TooLarge { max, got });
+            }
+            if !pool.seen.insert(hash) {
+                return Err(BroadcastError::InCache);
+            }
+        }
+        let answer = self.check_tx(tx.clone()).await.map_err(|it| BroadcastError::Node(it.0))?;
+        let mut pool = self.pool();
+        if answer.code == 0 {
+            pool.txs.push(tx);
+        } else {
+            pool.seen.remove(&hash);
+        }
+        Ok(answer)
     }
 
-    async fn mempool(&self, _limit: usize) -> Result<Mempool> {
-        Ok(Mempool::default())
+    async fn mempool(&self, limit: usize) -> Result<Mempool> {
+        let pool = self.pool();
+        let wide = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
+        Ok(Mempool {
+            txs: pool.txs.iter().take(limit).cloned().collect(),
+            total: wide(pool.txs.len()),
+            total_bytes: wide(pool.txs.iter().map(Bytes::len).sum()),
+        })
     }
 
     async fn broadcast_evidence(&self, _evidence: tm::Evidence) -> Result<Vec<u8>> {
@@ -245,8 +316,15 @@ impl Chain for Replayed {
     }
 
     async fn commit(&self, height: i64) -> Result<Option<tm::Commit>> {
-        // The latest block's own commit is in no recording.
         let past = self.past();
+        if height == past.last() {
+            // The latest block's own commit is in no recording: only what it must be of is known.
+            return Ok(past.at(height).map(|it| tm::Commit {
+                height,
+                block_id: it.id.clone(),
+                ..tm::Commit::default()
+            }));
+        }
         let next = past.at(height.saturating_add(1));
         Ok(next.and_then(|it| it.block.last_commit.clone()))
     }
@@ -276,6 +354,7 @@ impl Chain for Replayed {
     }
 
     fn subscribe(&self) -> BoxStream<'static, std::result::Result<Arc<CommittedBlock>, Lagged>> {
-        futures::stream::empty().boxed()
+        let news = tokio_stream::wrappers::BroadcastStream::new(self.news.subscribe());
+        news.map(|it| it.map_err(|BroadcastStreamRecvError::Lagged(it)| Lagged(it))).boxed()
     }
 }

@@ -7,9 +7,11 @@
 mod ask;
 mod chain;
 mod compare;
+mod export;
 mod recording;
 mod report;
 mod rules;
+mod sockets;
 
 use std::{path::Path, sync::Arc};
 
@@ -40,6 +42,8 @@ pub struct Options {
     pub leave_out: Vec<String>,
     /// Whether the invariants of the modules are checked after each block.
     pub invariants: bool,
+    /// Whether the state at the end must come back from its export.
+    pub export: bool,
 }
 
 impl Default for Options {
@@ -51,6 +55,7 @@ impl Default for Options {
             only: Vec::new(),
             leave_out: Vec::new(),
             invariants: false,
+            export: false,
         }
     }
 }
@@ -90,7 +95,7 @@ fn run(
     };
     let app = App::<Market>::new(store, config)
         .map_err(|it| RecordingError::new(folder, format!("the state machine: {it}")))?;
-    let replayed = Arc::new(Replayed::new(app, &recording.genesis, prices));
+    let replayed = Arc::new(Replayed::new(app, &recording.genesis, &recording.about));
     match replayed.app().init_chain(recording.init_chain()) {
         Ok(answer) => replayed.begin(&answer),
         Err(halt) => {
@@ -98,7 +103,9 @@ fn run(
             return Ok(report);
         }
     }
-    let mut asker = ask::Asker::new(replayed.clone())
+    let frames = read_lines(folder, "ws.jsonl")?.unwrap_or_default();
+    let sockets = sockets::Sockets::new(frames);
+    let mut asker = ask::Asker::new(replayed.clone(), sockets)
         .map_err(|it| RecordingError::new(folder, format!("the runtime of the queries: {it}")))?;
     for block in std::mem::take(&mut recording.blocks) {
         if block.height > last {
@@ -127,8 +134,19 @@ fn run(
             };
             asker.ask(&queries, &options.leave_out, &mut report);
         }
+        if options.queries {
+            asker.settle(block.height, &mut report);
+        }
         report.height = block.height;
         progress(block.height, last);
+    }
+    if options.queries && options.until.is_none() {
+        asker.end(last, &mut report);
+    }
+    if options.export
+        && let Err(halt) = export::comes_back(replayed.app(), &recording.genesis, &mut report)
+    {
+        report.halted(report.height, &halt.0);
     }
     Ok(report)
 }

@@ -33,17 +33,23 @@ pub enum Kind {
     Grpc,
     /// Answers of the CometBFT RPC.
     Rpc,
+    /// Raw requests to the CometBFT listener.
+    Http,
+    /// Frames of WebSocket connections.
+    Socket,
     /// The words of refusals. They need not match and only count when they are asked for.
     Wording,
     /// Rules of the modules that must hold after each block.
     Invariant,
+    /// Parts of the state that come back from their export.
+    Export,
     /// The state machine stopped.
     Halt,
 }
 
 impl Kind {
     /// All kinds, in the order of the summary.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Result,
         Kind::Data,
         Kind::Events,
@@ -56,8 +62,11 @@ impl Kind {
         Kind::Rest,
         Kind::Grpc,
         Kind::Rpc,
+        Kind::Http,
+        Kind::Socket,
         Kind::Wording,
         Kind::Invariant,
+        Kind::Export,
         Kind::Halt,
     ];
 
@@ -77,8 +86,11 @@ impl Kind {
             Kind::Rest => "rest",
             Kind::Grpc => "grpc",
             Kind::Rpc => "rpc",
+            Kind::Http => "http",
+            Kind::Socket => "socket",
             Kind::Wording => "wording",
             Kind::Invariant => "invariant",
+            Kind::Export => "export",
             Kind::Halt => "halt",
         }
     }

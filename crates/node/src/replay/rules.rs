@@ -9,6 +9,9 @@ use serde_json::Value;
 pub(super) struct About {
     /// The least price of gas that the recorded node took before any block.
     pub(super) min_gas_prices: String,
+    /// How many transactions the recorded node's pool held, and how long one might be, in bytes.
+    pub(super) pool_txs: usize,
+    pub(super) pool_tx_bytes: usize,
     /// The right codespace and code where the reference gave another, by height and transaction.
     pub(super) right: BTreeMap<(i64, usize), (String, u32)>,
 }
@@ -25,7 +28,16 @@ impl About {
         };
         let min_gas_prices = text.lines().find_map(|it| after(it, "minimum gas price "));
         let right = text.lines().filter_map(right_code).collect();
-        Self { min_gas_prices: min_gas_prices.unwrap_or_default(), right }
+        let number = |word: &str, otherwise: usize| {
+            let found = text.lines().find_map(|it| after(it, word));
+            found.and_then(|it| it.parse().ok()).unwrap_or(otherwise)
+        };
+        Self {
+            min_gas_prices: min_gas_prices.unwrap_or_default(),
+            pool_txs: number("pool size ", 5000),
+            pool_tx_bytes: number("max_tx_bytes ", 1_048_576),
+            right,
+        }
     }
 }
 
@@ -148,10 +160,21 @@ pub(super) fn is_free(subject: &str, name: &str) -> bool {
             | "proof_ops"
             | "proofOps"
             | "block_size"
+            | "latest_app_hash"
+            | "latest_block_hash"
+            | "earliest_app_hash"
+            | "earliest_block_hash"
+            | "last_block_app_hash"
     );
     let of_node = matches!(
         name,
         "default_node_info" | "application_version" | "node_info" | "node_version" | "version"
+    ) || matches!(
+        (subject, name),
+        ("rpc net_info", "listeners" | "peers" | "n_peers")
+            | ("rpc abci_info", "data")
+            | ("rpc status", "validator_info")
+            | ("rpc consensus_state" | "rpc dump_consensus_state", "round_state" | "peers")
     );
     of_hashes || of_node || matches!(name, "gas_used" | "raw_log" | "log")
 }

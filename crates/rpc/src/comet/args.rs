@@ -78,6 +78,8 @@ pub(crate) const METHODS: &[Method] = &[
     method("header", &[("height", Kind::Int)], Cache::WithHeight),
     method("header_by_hash", &[("hash", Kind::Hex)], Cache::Always),
     method("health", &[], Cache::Never),
+    method("consensus_state", &[], Cache::Never),
+    method("dump_consensus_state", &[], Cache::Never),
     method("net_info", &[], Cache::Never),
     method("num_unconfirmed_txs", &[], Cache::Never),
     method("status", &[], Cache::Never),

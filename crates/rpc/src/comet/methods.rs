@@ -165,6 +165,8 @@ impl Methods {
             }
             "commit" => self.commit(args).await,
             "consensus_params" => self.consensus_params(args).await,
+            "consensus_state" => self.consensus_state(false).await,
+            "dump_consensus_state" => self.consensus_state(true).await,
             "genesis" => {
                 let genesis: Value = serde_json::from_slice(&self.chain.genesis())
                     .map_err(|it| RpcError::internal(format!("genesis document: {it}")))?;
@@ -442,8 +444,70 @@ impl Methods {
         }))
     }
 
+    /// The round that the engine is in, as far as a node tells of it: the height that is being
+    /// decided, who proposes, who votes.
+    async fn consensus_state(&self, with_validators: bool) -> Result<Value> {
+        let (_, latest) = self.span()?;
+        let height = latest.saturating_add(1);
+        let state = self.chain.round().await?;
+        let (_, last) = self.require_block(latest).await?;
+        let set = self.chain.validators(height).await?.unwrap_or_default();
+        let proposer = set.proposer.as_ref().map(|it| it.address.clone()).unwrap_or_default();
+        let index = set.validators.iter().position(|it| it.address == proposer).unwrap_or(0);
+        let total = set.validators.iter().map(|it| it.voting_power).sum::<i64>();
+        let none = vec!["nil-Vote"; set.validators.len()];
+        let bits = format!(
+            "BA{{{}:{}}} 0/{total} = 0.00",
+            set.validators.len(),
+            "_".repeat(set.validators.len())
+        );
+        let votes = json!([{
+            "round": state.round,
+            "prevotes": none,
+            "prevotes_bit_array": bits,
+            "precommits": none,
+            "precommits_bit_array": bits,
+        }]);
+        let start_time = nano_text(&last.header.time);
+        if !with_validators {
+            return Ok(json!({"round_state": {
+                "height/round/step": format!("{height}/{}/{}", state.round, state.step),
+                "start_time": start_time,
+                "proposal_block_hash": "",
+                "locked_block_hash": "",
+                "valid_block_hash": "",
+                "height_vote_set": votes,
+                "proposer": {"address": hex(&proposer), "index": index},
+            }}));
+        }
+        let peers: Vec<_> = self
+            .chain
+            .peers()
+            .into_iter()
+            .map(|it| json!({"node_address": format!("{}@{}", it.id, it.remote_ip)}))
+            .collect();
+        Ok(json!({
+            "round_state": {
+                "height": number(height),
+                "round": state.round,
+                "step": state.step,
+                "start_time": start_time,
+                "commit_time": start_time,
+                "validators": {
+                    "validators": set.validators.iter().map(shapes::validator).collect::<Vec<_>>(),
+                    "proposer": set.proposer.as_ref().map(shapes::validator),
+                },
+                "votes": votes,
+                "commit_round": -1,
+                "locked_round": -1,
+                "valid_round": -1,
+            },
+            "peers": peers,
+        }))
+    }
+
     fn genesis_chunked(&self, args: &Args) -> Result<Value> {
-        let genesis = self.chain.genesis();
+        let genesis = compact(&self.chain.genesis());
         let chunks: Vec<_> = genesis.chunks(GENESIS_CHUNK_BYTES).collect();
         let asked = args.int("chunk").unwrap_or_default();
         let chunk = usize::try_from(asked).ok().and_then(|it| chunks.get(it)).ok_or_else(|| {
@@ -477,7 +541,8 @@ impl Methods {
             .collect();
         json!({
             "listening": true,
-            "listeners": [format!("Listener(@{})", self.chain.info().listen_addr)],
+            // The address that peers from outside would use is not configured.
+            "listeners": ["Listener(@)"],
             "n_peers": number(peers.len()),
             "peers": peers,
         })
@@ -606,6 +671,24 @@ impl Methods {
             "total": number(total),
         }))
     }
+}
+
+/// JSON without the white space between its parts.
+fn compact(json: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in json {
+        if quoted || !byte.is_ascii_whitespace() {
+            out.push(*byte);
+        }
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    out
 }
 
 fn commit_failure(error: &BroadcastError) -> String {

@@ -8,14 +8,17 @@ mod events;
 mod evidence;
 mod methods;
 mod shapes;
-mod ws;
+pub(crate) mod ws;
 
 use std::sync::{Arc, atomic::AtomicUsize};
 
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Path, Request, State, ws::WebSocketUpgrade},
+    extract::{
+        DefaultBodyLimit, Path, Request, State,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{any, get},
@@ -241,6 +244,13 @@ async fn list_methods() -> Response {
     ([(header::CONTENT_TYPE, "text/html")], Body::from(Bytes::from(html))).into_response()
 }
 
-async fn upgrade(State(comet): State<Comet>, upgrade: WebSocketUpgrade) -> Response {
+async fn upgrade(
+    State(comet): State<Comet>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let Ok(upgrade) = upgrade else {
+        let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+        return (StatusCode::BAD_REQUEST, kind, "Bad Request\n").into_response();
+    };
     upgrade.max_message_size(MAX_BODY_BYTES).on_upgrade(move |socket| ws::serve(comet, socket))
 }

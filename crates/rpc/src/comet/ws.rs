@@ -6,8 +6,11 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use axum::extract::ws::{Message, WebSocket};
-use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use axum::extract::ws::Message;
+use futures::{
+    FutureExt as _, Sink, SinkExt as _, Stream, StreamExt as _, future::BoxFuture,
+    stream::FuturesUnordered,
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -34,9 +37,9 @@ struct Subscription {
 /// Why the connection ends.
 struct Closed;
 
-struct Connection {
+struct Connection<S> {
     comet: Comet,
-    socket: WebSocket,
+    socket: S,
     subscriptions: Vec<Subscription>,
     /// Blocks from the first subscription on; idle connections cost none.
     blocks: Option<Blocks>,
@@ -49,7 +52,18 @@ type Blocks = futures::stream::BoxStream<
     Result<std::sync::Arc<CommittedBlock>, crate::chain::Lagged>,
 >;
 
-pub(crate) async fn serve(comet: Comet, socket: WebSocket) {
+/// Frames in and out: a WebSocket, or a pair of queues that stands for one.
+pub(crate) trait Frames:
+    Stream<Item = Result<Message, axum::Error>> + Sink<Message> + Unpin + Send
+{
+}
+
+impl<S> Frames for S where
+    S: Stream<Item = Result<Message, axum::Error>> + Sink<Message> + Unpin + Send
+{
+}
+
+pub(crate) async fn serve(comet: Comet, socket: impl Frames) {
     let mut connection =
         Connection { comet, socket, subscriptions: Vec::new(), blocks: None, counted: false };
     // Either way the connection is over; the peer learns of it by the close.
@@ -59,7 +73,7 @@ pub(crate) async fn serve(comet: Comet, socket: WebSocket) {
     }
 }
 
-impl Connection {
+impl<S: Frames> Connection<S> {
     async fn run(&mut self) -> Result<(), Closed> {
         let mut stop = self.comet.stop.clone();
         let mut ping = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
@@ -75,7 +89,7 @@ impl Connection {
                 _ = ping.tick() => self.send(Message::Ping(bytes::Bytes::new())).await?,
                 () = tokio::time::sleep_until(heard + READ_TIMEOUT) => return Err(Closed),
                 Some(answer) = calls.next(), if !calls.is_empty() => self.send_json(&answer).await?,
-                frame = self.socket.recv(), if calls.len() < MAX_CALLS => {
+                frame = self.socket.next(), if calls.len() < MAX_CALLS => {
                     heard = Instant::now();
                     let text = match frame {
                         Some(Ok(Message::Text(text))) => text.to_string(),

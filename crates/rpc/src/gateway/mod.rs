@@ -1,7 +1,8 @@
 //! The REST gateway: HTTP rules of the descriptors, turned into calls by path and bytes.
 //!
 //! Source: cosmos.md 3.1-3.6. The routes are made at start from every `google.api.http` rule of a
-//! method that the node serves; nothing here names a method.
+//! method that the node serves; only those are named here that the reference answers over gRPC
+//! alone.
 
 mod template;
 
@@ -30,6 +31,15 @@ use crate::{
 /// Largest request body in bytes.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
+/// Methods and services with HTTP rules that no REST route was made of.
+const WITHOUT_REST: &[&str] = &[
+    "/cosmos.autocli.",
+    "/cosmos.base.reflection.",
+    "/cosmos.reflection.",
+    "/cosmwasm.wasm.v1.Query/WasmLimitsConfig",
+    "/ibc.core.client.v2.",
+];
+
 /// The routes, by HTTP verb, in the order of declaration.
 pub(crate) struct Gateway {
     services: Arc<Services>,
@@ -48,7 +58,8 @@ impl Gateway {
         let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let methods =
             registry().services().iter().filter(|it| !it.is_msg).flat_map(|it| &it.methods);
-        for method in methods.filter(|it| services.serves(&it.path)) {
+        let has_rest = |path: &str| !WITHOUT_REST.iter().any(|it| path.starts_with(it));
+        for method in methods.filter(|it| has_rest(&it.path) && services.serves(&it.path)) {
             for rule in &method.http {
                 if let Some(template) = Template::parse(&rule.template) {
                     let route = Route { template, body: rule.body.clone(), method };
@@ -153,7 +164,19 @@ impl Gateway {
         }
         let (method, bytes) =
             self.translate(&verb, &path, &pairs, &body)?.ok_or_else(not_implemented)?;
-        let answer = self.services.call(&method.path, Bytes::from(bytes), height).await?;
+        let answer = match self.services.call(&method.path, Bytes::from(bytes), height).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                // A refusal by a method that was reached tells which height it was reached at.
+                let mut response = error_response(&error);
+                if let Some(height) = self.services.height_shown(&method.path, height)
+                    && let Ok(height) = HeaderValue::from_str(&height.to_string())
+                {
+                    response.headers_mut().insert(HEIGHT_HEADER, height);
+                }
+                return Ok(response);
+            }
+        };
         let output = &registry().message(method.output).full_name;
         let text = json::text_of(output, &answer.value)
             .map_err(|it| QueryError::new(INTERNAL, it.to_string()))?;

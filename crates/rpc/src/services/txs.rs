@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use prost::{Message, Name};
 use prost_types::Any;
+use serde_json::Value;
 use types::{
     json, timestamp,
     wire::{
@@ -11,8 +12,8 @@ use types::{
             tx::v1beta1::{
                 BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetBlockWithTxsRequest,
                 GetBlockWithTxsResponse, GetTxRequest, GetTxResponse, GetTxsEventRequest,
-                GetTxsEventResponse, OrderBy, Tx, TxDecodeRequest, TxDecodeResponse,
-                TxEncodeRequest, TxEncodeResponse, TxRaw,
+                GetTxsEventResponse, OrderBy, Tx, TxDecodeAminoRequest, TxDecodeRequest,
+                TxDecodeResponse, TxEncodeAminoRequest, TxEncodeRequest, TxEncodeResponse, TxRaw,
             },
         },
         tendermint::types::Block,
@@ -53,6 +54,39 @@ pub(super) fn encode(data: &[u8]) -> Answer {
         signatures: tx.signatures,
     };
     Ok(TxEncodeResponse { tx_bytes: raw.encode_to_vec() }.encode_to_vec())
+}
+
+/// The old binary form is known for no message of this network, as in the reference.
+pub(super) fn decode_amino(data: &[u8]) -> Answer {
+    let request: TxDecodeAminoRequest = read(data)?;
+    if request.amino_binary.is_empty() {
+        return Err(QueryError::new(INVALID_ARGUMENT, "invalid empty tx bytes"));
+    }
+    Err(unknown("unrecognized prefix bytes of a transaction in amino's binary form"))
+}
+
+/// The same from JSON: refused by the first type name that it holds.
+pub(super) fn encode_amino(data: &[u8]) -> Answer {
+    let request: TxEncodeAminoRequest = read(data)?;
+    if request.amino_json.is_empty() {
+        return Err(QueryError::new(INVALID_ARGUMENT, "invalid empty tx json"));
+    }
+    let tx: Value = serde_json::from_str(&request.amino_json)
+        .map_err(|_| unknown(json_fault(&request.amino_json)))?;
+    let name = tx.get("msg").and_then(|it| it.get(0)).and_then(|it| it.get("type"));
+    let name = name.and_then(Value::as_str).unwrap_or_default();
+    Err(unknown(format!("unrecognized concrete type name {name}")))
+}
+
+/// What is wrong with a text that is no JSON, in Go's words where it is the first character.
+fn json_fault(text: &str) -> String {
+    match text.trim_start().chars().next() {
+        None => "unexpected end of JSON input".to_owned(),
+        Some(it) if !"{[\"tfn-0123456789".contains(it) => {
+            format!("invalid character '{it}' looking for beginning of value")
+        }
+        Some(_) => "invalid JSON".to_owned(),
+    }
 }
 
 impl Services {

@@ -33,8 +33,8 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub all: usize,
     /// Count only differences of these kinds: result, data, events, gas, block-events,
-    /// validator-updates, params, check-tx, simulate, rest, grpc, rpc, invariant, halt, and
-    /// wording (of refusals, which need not match)
+    /// validator-updates, params, check-tx, simulate, rest, grpc, rpc, http, socket, invariant,
+    /// export, halt, and wording (of refusals, which need not match)
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     pub only: Vec<Kind>,
     /// Leave out queries whose path or method has one of these in it
@@ -43,6 +43,9 @@ pub struct ReplayArgs {
     /// Check the invariants of all modules after each block
     #[arg(long)]
     pub invariants: bool,
+    /// Export the state at the end, begin a new chain with it, and compare
+    #[arg(long)]
+    pub export: bool,
 }
 
 /// Arguments of `haggle node vectors`.
@@ -65,6 +68,7 @@ pub(super) fn replay(printer: &Printer, args: &ReplayArgs) -> Result {
         only: args.only.clone(),
         leave_out: args.leave_out.clone(),
         invariants: args.invariants,
+        export: args.export,
     };
     let mut reports = Vec::new();
     for folder in &args.folders {
