@@ -30,14 +30,17 @@ use types::{
             provider::v1beta4::{Info, MsgCreateProvider},
         },
         tendermint::{
-            abci::{RequestCheckTx, RequestCommit, RequestFinalizeBlock, RequestInitChain},
+            abci::{
+                CommitInfo, RequestCheckTx, RequestCommit, RequestFinalizeBlock, RequestInitChain,
+                VoteInfo,
+            },
             types::{BlockParams, ConsensusParams},
         },
     },
 };
 
-const CHAIN: &str = "test-1";
-const GENESIS_SECONDS: i64 = 1_700_000_000;
+pub(crate) const CHAIN: &str = "test-1";
+pub(crate) const GENESIS_SECONDS: i64 = 1_700_000_000;
 pub(crate) const PRICE: &str = "10uact";
 
 /// A person with a key, whose account number is its place in genesis.
@@ -66,7 +69,31 @@ pub(crate) fn genesis(people: &[&[Signer]]) -> Value {
 /// An app with a height.
 pub(crate) struct Chain {
     pub(crate) app: App<Market>,
-    height: i64,
+    pub(crate) height: i64,
+    /// Who signed each block before.
+    pub(crate) votes: Vec<VoteInfo>,
+}
+
+/// What something took.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Took {
+    /// The time that this thread ran.
+    pub(crate) ran: Duration,
+    pub(crate) elapsed: Duration,
+}
+
+impl std::ops::AddAssign for Took {
+    fn add_assign(&mut self, other: Self) {
+        self.ran += other.ran;
+        self.elapsed += other.elapsed;
+    }
+}
+
+pub(crate) fn measured<T>(f: impl FnOnce() -> T) -> (T, Took) {
+    let (started, ran) = (Instant::now(), cpu_time());
+    let outcome = f();
+    let took = Took { elapsed: started.elapsed(), ran: cpu_time().saturating_sub(ran) };
+    (outcome, took)
 }
 
 impl Chain {
@@ -82,7 +109,7 @@ impl Chain {
             ..RequestInitChain::default()
         })
         .unwrap();
-        let mut chain = Self { app, height: 0 };
+        let mut chain = Self { app, height: 0, votes: Vec::new() };
         chain.block(Vec::new());
         chain
     }
@@ -90,27 +117,31 @@ impl Chain {
     /// Over a store that has state already.
     pub(crate) fn over(store: Store) -> Self {
         let height = i64::try_from(store.version().height).unwrap();
-        Self { app: App::new(store, Config::default()).unwrap(), height }
+        Self { app: App::new(store, Config::default()).unwrap(), height, votes: Vec::new() }
     }
 
-    /// Executes and commits; every transaction must succeed. Returns the time it took this thread.
-    pub(crate) fn block(&mut self, txs: Vec<Vec<u8>>) -> Duration {
+    /// Executes and commits; every transaction must succeed.
+    pub(crate) fn block(&mut self, txs: Vec<Vec<u8>>) -> Took {
+        let (mut took, commit) = self.block_in_parts(txs);
+        took += commit;
+        took
+    }
+
+    /// Execution with the new root, and commit.
+    pub(crate) fn block_in_parts(&mut self, txs: Vec<Vec<u8>>) -> (Took, Took) {
         self.height += 1;
-        let started = cpu_time();
-        let response = self
-            .app
-            .finalize_block(RequestFinalizeBlock {
-                txs,
-                height: self.height,
-                time: Timestamp { seconds: GENESIS_SECONDS + self.height * 6, nanos: 0 },
-                ..RequestFinalizeBlock::default()
-            })
-            .unwrap();
-        self.app.commit(RequestCommit {}).unwrap();
-        let took = cpu_time().saturating_sub(started);
+        let request = RequestFinalizeBlock {
+            txs,
+            height: self.height,
+            time: Timestamp { seconds: GENESIS_SECONDS + self.height * 6, nanos: 0 },
+            decided_last_commit: CommitInfo { round: 0, votes: self.votes.clone() },
+            ..RequestFinalizeBlock::default()
+        };
+        let (response, executed) = measured(|| self.app.finalize_block(request).unwrap());
+        let (_, committed) = measured(|| self.app.commit(RequestCommit {}).unwrap());
         let failed = response.tx_results.iter().find(|it| it.code != 0);
         assert!(failed.is_none(), "{failed:?}");
-        took
+        (executed, committed)
     }
 
     /// Verifies signatures ahead, as the mempool does, so that the block need not.
@@ -122,18 +153,15 @@ impl Chain {
         }
     }
 
-    /// The answer, how long it took, and how much of that this thread ran.
     pub(crate) fn query<Q: Message + Name, A: Message + Default>(
         &self,
         path: &str,
         request: &Q,
-    ) -> (A, Duration, Duration) {
+    ) -> (A, Took) {
         let bytes = request.encode_to_vec();
-        let (started, ran) = (Instant::now(), cpu_time());
-        let answer = self.app.grpc_query(path, &bytes, 0).unwrap();
-        let (took, ran) = (started.elapsed(), cpu_time().saturating_sub(ran));
+        let (answer, took) = measured(|| self.app.grpc_query(path, &bytes, 0).unwrap());
         let (bytes, _) = answer.unwrap_or_else(|it| panic!("{path}: {it:?}"));
-        (A::decode(bytes.as_slice()).unwrap(), took, ran)
+        (A::decode(bytes.as_slice()).unwrap(), took)
     }
 }
 
@@ -222,13 +250,10 @@ pub(crate) fn close(tenant: &Signer, dseq: u64) -> MsgCloseDeployment {
     MsgCloseDeployment { id: (&deployment(tenant, dseq)).into() }
 }
 
-/// The time this thread has run on a core so far, by the kernel: other work on the machine does not
-/// count. Elapsed time where the kernel does not say.
+/// The time this thread has run on a core so far: other work on the machine does not count.
 pub(crate) fn cpu_time() -> Duration {
-    static BEGAN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let run = stat.split_whitespace().next().and_then(|it| it.parse().ok());
-    run.map_or_else(|| BEGAN.elapsed(), Duration::from_nanos)
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
 /// How long bare verification of these transactions' signatures takes, on this core.
@@ -254,6 +279,28 @@ pub(crate) fn bare_verification(signed: &[(Signer, Vec<u8>)]) -> Duration {
         assert!(verify_secp256k1(key, message, signature));
     }
     cpu_time().saturating_sub(started)
+}
+
+/// The time that so many percent do not pass.
+pub(crate) fn part(times: &[Duration], percent: usize) -> Duration {
+    let mut times = times.to_vec();
+    times.sort();
+    times.get(times.len() * percent / 100).copied().unwrap_or_default()
+}
+
+/// Runs as on a machine with one core: nobody helps this thread.
+pub(crate) fn on_one_core<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(f)
+}
+
+/// Exits with 1 if a bound was missed.
+pub(crate) fn verdict(missed: &[String]) {
+    if missed.is_empty() {
+        println!("every bound holds");
+        return;
+    }
+    println!("missed: {}", missed.join("; "));
+    std::process::exit(1);
 }
 
 pub(crate) fn per_second(count: usize, took: Duration) -> u128 {

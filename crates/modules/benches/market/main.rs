@@ -1,8 +1,10 @@
 //! Blocks of mixed market transactions (create, bid, lease, withdraw, close), executed and
 //! committed, as a ratio to bare verification of the same signatures in the same run.
 //!
-//! `cargo bench -p modules --bench market`. Execution is one thread by design; "ahead" means that
-//! the mempool has verified the signatures, which on a node happens on another core.
+//! `cargo bench -p modules --bench market`; exit 1 below 4,000 transactions per second with checks on
+//! two cores. Execution is one thread by design: "without checks" means that the mempool has verified
+//! the signatures before, "all cores" that other cores verify while this one executes. Times of one
+//! core are those that the thread ran, that of all cores is elapsed: let the machine be idle.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench reports and may panic")]
 #![expect(clippy::disallowed_types, reason = "a benchmark has a clock")]
 
@@ -19,7 +21,7 @@ use store::{Options, Store};
 /// Lives in each of the five stages at a time; a block has five times as many transactions.
 const LIVES: usize = 400;
 const ROUNDS: u64 = 4;
-/// Transactions per second with signatures verified ahead, which is what the second core does.
+/// Transactions per second with checks on two cores.
 const TARGET: u128 = 4_000;
 
 fn main() {
@@ -41,39 +43,49 @@ fn main() {
             chain.block(signed.into_iter().map(|it| it.1).collect());
         }
     }
-    let mut slowest_ahead = u128::MAX;
-    for ahead in [false, true] {
-        let (mut took, mut bare, mut count) = (Duration::ZERO, Duration::ZERO, 0);
-        for _ in 0..ROUNDS {
+    println!(
+        "mixed blocks of {} transactions; transactions per second executed and committed",
+        LIVES * 5
+    );
+    let (mut missed, mut bare, mut verified) = (Vec::new(), Duration::ZERO, 0);
+    let mut ways = [Took::default(); 3];
+    let mut count = 0;
+    // By turns, so that whatever else the machine does hits all.
+    for _ in 0..ROUNDS {
+        for (way, took) in ways.iter_mut().enumerate() {
             let mut signed = Vec::new();
             for cohort in 0..5 {
                 signed.extend(step(&mut tenants, &mut providers, cohort, &mut stage, &mut dseq));
             }
             bare += bare_verification(&signed);
+            verified += signed.len();
             let txs: Vec<Vec<u8>> = signed.into_iter().map(|it| it.1).collect();
-            count += txs.len();
-            if ahead {
+            count += if way == 0 { txs.len() } else { 0 };
+            if way == 0 {
                 chain.check(&txs);
             }
-            took += chain.block(txs);
+            *took += if way < 2 { on_one_core(|| chain.block(txs)) } else { chain.block(txs) };
         }
-        let name = if ahead { "signatures verified ahead" } else { "with signature checks" };
+    }
+    let each = bare / u32::try_from(verified).unwrap() * u32::try_from(count).unwrap();
+    println!(
+        "market::block/bare verification, one core: {} per second",
+        per_second(verified, bare)
+    );
+    let rows = [
+        ("without checks, one core", ways[0].ran),
+        ("with checks, one core", ways[1].ran),
+        ("with checks, all cores, elapsed", ways[2].elapsed),
+    ];
+    for (name, took) in rows {
         let rate = per_second(count, took);
-        println!(
-            "market::block/txs={}/{name}: {rate} tx/s on one core, {} x bare verification ({} \
-             verifications per second)",
-            LIVES * 5,
-            ratio(took, bare),
-            per_second(count, bare),
-        );
-        if ahead {
-            slowest_ahead = slowest_ahead.min(rate);
-        }
+        println!("market::block/{name}: {rate} tx/s, {} x bare verification", ratio(took, each));
     }
-    if slowest_ahead < TARGET {
-        println!("below the target of {TARGET} tx/s with checks on another core");
-        std::process::exit(1);
+    let cores = rayon::current_num_threads();
+    if per_second(count, ways[2].elapsed) < TARGET {
+        missed.push(format!("{TARGET} tx/s with checks on {cores} cores"));
     }
+    verdict(&missed);
 }
 
 /// The next transaction of each life of a cohort, with the signer as it was before signing.
