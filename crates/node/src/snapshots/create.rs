@@ -9,7 +9,8 @@ use consensus::Checkpoint;
 use store::Export;
 
 use super::{
-    CONSENSUS, FORMAT, MANIFEST, Manifest, Progress, SnapshotError, chunk_file, list, write_piece,
+    CONSENSUS, FORMAT, MANIFEST, Manifest, Progress, SnapshotError, chunk_file, list, tell,
+    write_piece,
 };
 use crate::{Config, Error, Home, home};
 
@@ -66,6 +67,25 @@ pub(crate) fn write(
         fs::remove_dir_all(&fresh).map_err(io)?;
     }
     fs::create_dir_all(&fresh).map_err(io)?;
+    match fill(&fresh, checkpoint, export, progress) {
+        Ok(manifest) => {
+            fs::rename(&fresh, &folder).map_err(io)?;
+            Ok((folder, manifest))
+        }
+        Err(error) => {
+            let _ = fs::remove_dir_all(&fresh);
+            Err(error)
+        }
+    }
+}
+
+fn fill(
+    fresh: &Path,
+    checkpoint: &Checkpoint,
+    export: &Export,
+    progress: Progress<'_>,
+) -> Result<Manifest, Error> {
+    let io = |source| Error::Io { doing: format!("write to {}", fresh.display()), source };
     let halt = |error: consensus::Halt| Error::Halt(error.to_string());
     let consensus = write_piece(&fresh.join(CONSENSUS), &checkpoint.to_bytes().map_err(halt)?);
     let consensus = consensus.map_err(io)?;
@@ -73,15 +93,15 @@ pub(crate) fn write(
     for chunk in export.chunks() {
         let file = fresh.join(chunk_file(chunks.len()));
         chunks.push(write_piece(&file, &chunk?).map_err(io)?);
-        progress(chunks.len(), None);
+        tell(progress, chunks.len(), None)?;
     }
     let manifest = Manifest {
         format: FORMAT,
         chain_id: checkpoint.chain_id().to_owned(),
-        height,
+        height: checkpoint.height(),
         block_hash: hex::encode_upper(checkpoint.block_hash()),
         next_block_hash: hex::encode_upper(checkpoint.next_block_hash()),
-        app_hash: root.to_string(),
+        app_hash: export.version().root.to_string(),
         state_machine: modules::upgrades::version(),
         stores: export.stores().iter().map(|it| (*it).to_owned()).collect(),
         consensus,
@@ -90,8 +110,7 @@ pub(crate) fn write(
     let text = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| Error::Halt(format!("the manifest cannot be written: {error}")))?;
     home::write_whole(&fresh.join(MANIFEST), &text)?;
-    fs::rename(&fresh, &folder).map_err(io)?;
-    Ok((folder, manifest))
+    Ok(manifest)
 }
 
 /// Removes all but the newest `count` snapshots of a folder; gives how many went.

@@ -16,6 +16,7 @@ mod restore;
 use std::{
     fs::{self, File},
     io::{Read, Write},
+    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -23,7 +24,7 @@ use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use beside::start as start_beside;
+pub(crate) use beside::Beside;
 pub use create::{create, keep_newest};
 pub use restore::{Restored, restore};
 
@@ -37,8 +38,9 @@ const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 /// A block, its results and three validator sets.
 const CONSENSUS_BYTES_MAX: usize = 512 << 20;
 
-/// How far a long work is: pieces done, and of how many if that is known.
-pub type Progress<'a> = &'a mut dyn FnMut(usize, Option<usize>);
+/// Told how far a long work is: pieces done, and of how many if that is known. Says whether it goes
+/// on.
+pub type Progress<'a> = &'a mut dyn FnMut(usize, Option<usize>) -> ControlFlow<()>;
 
 /// What a snapshot says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +125,9 @@ pub enum SnapshotError {
         .0.display()
     )]
     HasData(PathBuf),
+    /// Whoever asked for it has changed his mind.
+    #[error("stopped before it was done")]
+    Stopped,
     /// There is no height to make one of.
     #[error("there is nothing to make a snapshot of: {0}")]
     NoHeight(String),
@@ -183,6 +188,14 @@ pub fn list(folder: &Path) -> Result<Vec<(PathBuf, Manifest)>, crate::Error> {
     }
     found.sort_by_key(|(_, manifest)| manifest.height);
     Ok(found)
+}
+
+/// Tells how far the work is, and ends it when it is not wanted any more.
+fn tell(progress: Progress<'_>, done: usize, all: Option<usize>) -> Result<(), SnapshotError> {
+    match progress(done, all) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(SnapshotError::Stopped),
+    }
 }
 
 /// Writes a compressed piece, durably.

@@ -9,7 +9,7 @@ use consensus::Checkpoint;
 use store::{CHUNK_BYTES_MAX, Hash, Import, Version};
 
 use super::{
-    CONSENSUS, CONSENSUS_BYTES_MAX, Progress, SnapshotError, chunk_file, manifest, read_piece,
+    CONSENSUS, CONSENSUS_BYTES_MAX, Progress, SnapshotError, chunk_file, manifest, read_piece, tell,
 };
 use crate::{Config, Error, Home, home};
 
@@ -74,7 +74,7 @@ pub fn restore(
     for (index, piece) in manifest.chunks.iter().enumerate() {
         let chunk = read_piece(&from.join(chunk_file(index)), piece, CHUNK_BYTES_MAX)?;
         import.chunk(&chunk).map_err(refused)?;
-        progress(index.saturating_add(1), Some(manifest.chunks.len()));
+        tell(progress, index.saturating_add(1), Some(manifest.chunks.len()))?;
     }
     let version = Version { height: checkpoint.height(), root: Hash(root) };
     import.finish(version, &manifest.stores).map_err(refused)?;

@@ -2,7 +2,10 @@
 //!
 //! Called by the dispatch of `haggle node`; calls `node::snapshots`, which checks everything.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use node::snapshots::{self, Manifest};
 use serde_json::{Value, json};
@@ -78,7 +81,10 @@ fn create(cx: &Context, args: CreateArgs) -> Result {
     let config = node::Config::read(&home)?;
     let output = own_folder(cx, args.output);
     let shown = cx.printer.progress("reading the state");
-    let mut progress = |done: usize, _| shown.set(format!("writing the state: {done} files"));
+    let mut progress = |done: usize, _| {
+        shown.set(format!("writing the state: {done} files"));
+        ControlFlow::Continue(())
+    };
     let made = snapshots::create(&home, &config, &output, args.height, &mut progress);
     drop(shown);
     let (path, manifest) = made?;
@@ -127,6 +133,7 @@ fn restore(cx: &Context, args: &RestoreArgs) -> Result {
     let shown = cx.printer.progress(format!("restoring {}", args.snapshot.display()));
     let mut progress = |done: usize, all: Option<usize>| {
         shown.set(format!("restoring the state: {done} of {} files", all.unwrap_or(done)));
+        ControlFlow::Continue(())
     };
     let made = snapshots::restore(&home, &config, &args.snapshot, trusted, &mut progress);
     drop(shown);
