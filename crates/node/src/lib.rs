@@ -8,6 +8,7 @@ mod app;
 mod chain;
 mod config;
 mod error;
+mod export;
 mod genesis;
 pub mod home;
 mod index;
@@ -23,6 +24,7 @@ pub use config::{Config, Index as IndexKind};
 pub use consensus::LOG_FILTER;
 pub use consensus::{GenesisDoc, Health};
 pub use error::Error;
+pub use export::export;
 pub use genesis::{Member, NewNetwork, init, join, load as load_genesis};
 pub use home::Home;
 /// The list of modules that this node runs.
@@ -41,7 +43,7 @@ pub struct Node {
     server: rpc::Handle,
     app: Arc<Ledger>,
     follower: Option<tokio::task::JoinHandle<()>>,
-    snapshots: Option<snapshots::Beside>,
+    snapshots: Option<tokio::task::JoinHandle<()>>,
     endpoints: Endpoints,
     _home: Home,
 }
@@ -89,7 +91,7 @@ pub async fn start(path: &Path, config: Config) -> Result<Node, Error> {
     };
     let follower = index.map(|index| tokio::spawn(follow(handle.clone(), index)));
     let own = snapshots::folder(path);
-    let snapshots = snapshots::Beside::start(&handle, &app, own, &config);
+    let snapshots = snapshots::start_beside(&handle, &app, own, &config);
     let endpoints =
         Endpoints { rpc: server.rpc_addr(), rest: server.rest_addr(), grpc: server.grpc_addr() };
     tracing::info!(chain_id = genesis.chain_id, rpc = %endpoints.rpc, "node started");
@@ -208,12 +210,9 @@ impl Node {
     pub async fn shutdown(self) -> Result<(), Error> {
         self.server.shutdown().await;
         let stopped = self.handle.shutdown().await.map_err(|it| Error::Halt(it.to_string()));
-        if let Some(follower) = self.follower {
-            follower.abort();
-            let _ = follower.await;
-        }
-        if let Some(snapshots) = self.snapshots {
-            snapshots.stop().await;
+        for task in [self.follower, self.snapshots].into_iter().flatten() {
+            task.abort();
+            let _ = task.await;
         }
         // Blocks are durable by now; with the state on disk, too, the next start has nothing to
         // execute again, which after an upgrade only the build of that time could.

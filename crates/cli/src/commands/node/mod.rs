@@ -1,5 +1,6 @@
 //! `haggle node`: a chain node of one's own.
 
+mod export;
 mod network;
 mod replay;
 mod snapshots;
@@ -31,6 +32,8 @@ pub enum Command {
     /// Make, list and restore snapshots of the state
     #[command(subcommand, alias = "snapshot")]
     Snapshots(snapshots::Command),
+    /// Print the state of a height as a genesis document; the node must be stopped
+    Export(export::ExportArgs),
     /// Write what wallets and the chain registry want to know of the network
     ///
     /// Made from the genesis document and the settings of this node, which need not run: keplr.json
@@ -133,6 +136,7 @@ pub async fn run(cx: &Context, command: Command) -> Result {
         Command::Join(args) => network::join(cx, &args).await,
         Command::Start(args) => start(cx, &args).await,
         Command::Snapshots(command) => snapshots::run(cx, command),
+        Command::Export(args) => export::run(cx, &args),
         Command::WalletData(args) => wallet_data::run(cx, &args),
         Command::Replay(args) => replay::replay(&cx.printer, &args),
         Command::Vectors(args) => replay::check_vectors(&cx.printer, &args),
