@@ -43,7 +43,7 @@ pub struct Node {
     server: rpc::Handle,
     app: Arc<Ledger>,
     follower: Option<tokio::task::JoinHandle<()>>,
-    snapshots: Option<tokio::task::JoinHandle<()>>,
+    snapshots: Option<snapshots::Beside>,
     endpoints: Endpoints,
     _home: Home,
 }
@@ -91,7 +91,7 @@ pub async fn start(path: &Path, config: Config) -> Result<Node, Error> {
     };
     let follower = index.map(|index| tokio::spawn(follow(handle.clone(), index)));
     let own = snapshots::folder(path);
-    let snapshots = snapshots::start_beside(&handle, &app, own, &config);
+    let snapshots = snapshots::Beside::start(&handle, &app, own, &config);
     let endpoints =
         Endpoints { rpc: server.rpc_addr(), rest: server.rest_addr(), grpc: server.grpc_addr() };
     tracing::info!(chain_id = genesis.chain_id, rpc = %endpoints.rpc, "node started");
@@ -210,9 +210,12 @@ impl Node {
     pub async fn shutdown(self) -> Result<(), Error> {
         self.server.shutdown().await;
         let stopped = self.handle.shutdown().await.map_err(|it| Error::Halt(it.to_string()));
-        for task in [self.follower, self.snapshots].into_iter().flatten() {
-            task.abort();
-            let _ = task.await;
+        if let Some(follower) = self.follower {
+            follower.abort();
+            let _ = follower.await;
+        }
+        if let Some(snapshots) = self.snapshots {
+            snapshots.stop().await;
         }
         // Blocks are durable by now; with the state on disk, too, the next start has nothing to
         // execute again, which after an upgrade only the build of that time could.
