@@ -2,7 +2,7 @@
 //! and 1,000 providers, against the same over 1,000 orders.
 //!
 //! `cargo bench -p modules --bench scale`; exit 1 past a limit. `HAGGLE_SCALE=100` fills a hundredth;
-//! the whole needs about 12 GiB of memory, 8 GiB below `TMPDIR` and ten minutes.
+//! the whole needs about 5 GiB of memory, 4 GiB below `TMPDIR` and some minutes.
 //!
 //! How it fills: three lives are lived with real transactions (a deployment with a hundred closed
 //! orders, one with a lease, one with an open order). What they left in the stores is then written
