@@ -70,7 +70,7 @@ pub(super) fn check(params: &Params) -> Result {
     positive(threshold, "vote threshold must be positive")?;
     at_most_one(threshold, "vote threshold too large")?;
     let fast = named(&params.expedited_threshold, "invalid expedited threshold string")?;
-    positive(threshold, "expedited vote threshold must be positive")?;
+    positive(fast, "expedited vote threshold must be positive")?;
     at_most_one(fast, "expedited vote threshold too large")?;
     if fast <= threshold {
         return refuse(format!(

@@ -395,12 +395,14 @@ pub(super) fn begin_redelegate(
     let destination = state::load(cx, &to)?.unwrap_or(destination);
     let shares_dst = delegate(cx, &delegator, returned, Source::Pool(source.status), destination)?;
 
-    let pending = match state::load(cx, &from)? {
-        Some(source) if source.is_unbonded() => None,
-        Some(source) if source.is_unbonding() => {
-            Some((source.unbonding_time, source.unbonding_height))
-        }
-        _ => Some((after(&cx.time(), &params.unbonding_time), cx.height())),
+    // An unbonded validator ends with its last share, so the last share cannot leave it this way.
+    let source = state::load(cx, &from)?.ok_or(Error::NoValidator)?;
+    let pending = if source.is_unbonded() {
+        None
+    } else if source.is_unbonding() {
+        Some((source.unbonding_time, source.unbonding_height))
+    } else {
+        Some((after(&cx.time(), &params.unbonding_time), cx.height()))
     };
     let completion_time = pending.map_or(AT_ONCE, |(time, _)| time);
     if let Some((completion_time, creation_height)) = pending {
