@@ -173,7 +173,7 @@ fn set_send_enabled(cx: &mut Ctx, message: MsgSetSendEnabled) -> Result {
     let mut seen = std::collections::BTreeSet::new();
     for SendEnabled { denom, .. } in &send_enabled {
         if !seen.insert(denom) {
-            let text = format!("duplicate send_enabled found for {denom:?}");
+            let text = format!("duplicate denom entries found for {denom:?}");
             return Err(Sdk::InvalidRequest.wrap(text));
         }
         validate_denom(denom).map_err(|error| {
