@@ -15,7 +15,7 @@ use types::{
 
 use super::{
     Error, FEE,
-    rule::{RULE_GAS, cap},
+    rule::{cap, charged},
     state::{self, Key, RULES},
 };
 use crate::{
@@ -91,15 +91,12 @@ pub fn pay_fee(
     fee: &Coins,
     msg_types: &[&str],
 ) -> Result {
-    cx.consume_gas(RULE_GAS, "spending limit")?;
+    let id = (owner.clone(), key.clone());
+    charged(cx, &id)?;
     if let Some(other) = msg_types.iter().find(|it| **it != MsgExec::type_url()) {
         return Err(Error::NotAllowed(format!("fees for {other}")).into());
     }
-    cx.without_gas(|cx| {
-        let id = (owner.clone(), key.clone());
-        state::standing(cx, &id)?;
-        book(cx, &id, FEE, fee)
-    })
+    cx.without_gas(|cx| book(cx, &id, FEE, fee))
 }
 
 fn book(cx: &mut Ctx, id: &Key, type_url: &str, spent: &Coins) -> Result {

@@ -11,6 +11,9 @@ use super::{
     state::{self, DEPLOYMENTS, RULES},
 };
 
+/// As many as a rule may allow at a time.
+const OPEN_DEPLOYMENTS: usize = rule::OPEN_DEPLOYMENTS_MAX as usize;
+
 pub(super) fn init(cx: &mut Ctx, genesis: GenesisState) -> Result {
     PARAMS.set(cx, &genesis.params)?;
     let mut seen = BTreeSet::new();
@@ -34,7 +37,11 @@ pub(super) fn init(cx: &mut Ctx, genesis: GenesisState) -> Result {
             let text = format!("deployment {}/{} is under no rule, or twice", it.owner, it.dseq);
             return Err(Fault::plain(text));
         }
-        state::record(cx, &(owner, key), it.dseq)?;
+        let id = (owner, key);
+        if state::deployments_of(cx, &id)?.len() >= OPEN_DEPLOYMENTS {
+            return Err(Fault::plain(format!("{} has too many open deployments", it.key)));
+        }
+        state::record(cx, &id, it.dseq)?;
     }
     Ok(())
 }

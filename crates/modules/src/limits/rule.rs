@@ -29,7 +29,7 @@ use types::{
             gov::v1::{MsgDeposit, MsgVote, MsgVoteWeighted},
             staking::v1beta1::{MsgDelegate, MsgUndelegate},
         },
-        haggle::limits::v1::{DeploymentShape, SpendingLimitAuthorization},
+        haggle::limits::v1::{DeploymentShape, Rule, SpendingLimitAuthorization},
     },
 };
 
@@ -46,9 +46,14 @@ const MESSAGES_MAX: usize = 32;
 const RECIPIENTS_MAX: usize = 32;
 /// Deployments of a key that may be open at a time.
 pub(super) const OPEN_DEPLOYMENTS_MAX: u32 = 50;
-/// Gas for a message or a fee under a rule, whatever its books hold, so that a simulation never
+/// Gas for a message or a fee under a rule. Not by bytes, so that a simulation without a fee never
 /// promises less than the transaction takes.
-pub(super) const RULE_GAS: u64 = 40_000;
+const RULE_GAS: u64 = 40_000;
+/// Gas for each entry of its books, which are read and written as a whole.
+const ENTRY_GAS: u64 = 300;
+
+/// A deployment as a message names it: owner's text and dseq.
+type Named = Option<(String, u64)>;
 
 /// Which other checks a message needs.
 #[derive(Clone, Copy)]
@@ -60,7 +65,7 @@ enum Care {
     Bid,
     Create,
     /// About a deployment: only one that the key opened.
-    Deployment(fn(&[u8]) -> Result<Option<(String, u64)>>),
+    Deployment(fn(&[u8]) -> Result<Named>),
     Deposit,
 }
 
@@ -192,12 +197,22 @@ fn validate_shape(shape: &DeploymentShape) -> Result {
 /// Whether the rule that `key` is under lets it send a message in the owner's name; none of the
 /// checks is about what the message will have spent. The caller knows that the owner signs it.
 pub fn admit(cx: &mut Ctx, owner: &Address, key: &Address, message: &Any) -> Result {
-    cx.consume_gas(RULE_GAS, "spending limit")?;
-    cx.without_gas(|cx| check(cx, &(owner.clone(), key.clone()), message))
+    let id = (owner.clone(), key.clone());
+    let rule = charged(cx, &id)?;
+    cx.without_gas(|cx| check(cx, &id, &rule, message))
 }
 
-fn check(cx: &Ctx, id: &Key, message: &Any) -> Result {
-    let rule = state::standing(cx, id)?;
+/// The rule of a pair, if it stands; charges for its books.
+pub(super) fn charged(cx: &mut Ctx, id: &Key) -> Result<Rule> {
+    cx.consume_gas(RULE_GAS, "spending limit")?;
+    let rule = cx.without_gas(|cx| state::standing(cx, id))?;
+    let entries = rule.hours.iter().map(|it| it.spending.len()).sum::<usize>();
+    let entries = u64::try_from(entries).unwrap_or(u64::MAX);
+    cx.consume_gas(ENTRY_GAS.saturating_mul(entries), "spending limit")?;
+    Ok(rule)
+}
+
+fn check(cx: &Ctx, id: &Key, rule: &Rule, message: &Any) -> Result {
     let (type_url, value) = (&message.type_url, &message.value);
     let listed = rule.limits.messages.iter().any(|it| it.type_url == *type_url);
     let Some(care) = care(type_url).filter(|_| listed) else {
@@ -253,7 +268,7 @@ fn own_balance(sources: &[i32]) -> Result {
 }
 
 /// What the owner runs by itself is not the key's to lease, feed or stop.
-fn opened(cx: &Ctx, id: &Key, deployment: Option<(String, u64)>) -> Result {
+fn opened(cx: &Ctx, id: &Key, deployment: Named) -> Result {
     if let Some((owner, dseq)) = deployment
         && owner.parse::<Address>().is_ok_and(|it| it == id.0)
         && state::opener(cx, &id.0, dseq)?.is_some_and(|it| it == id.1)

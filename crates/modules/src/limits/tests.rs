@@ -293,7 +293,6 @@ fn doors() -> Vec<Any> {
             amount: coins("1uakt"),
             end_time: 2_000_000_000,
             delayed: true,
-            ..Default::default()
         }),
         any(&MsgBeginRedelegate { delegator_address: owner, ..Default::default() }),
     ]
@@ -303,7 +302,8 @@ fn doors() -> Vec<Any> {
 fn what_hands_out_power_can_be_neither_allowed_nor_sent() {
     let mut world = under(&rule("100uakt", &[MsgSend::type_url()]));
     for door in doors() {
-        let fault = world.put(&rule("100uakt", &[door.type_url.clone()]), None).unwrap_err();
+        let fault =
+            world.put(&rule("100uakt", std::slice::from_ref(&door.type_url)), None).unwrap_err();
         assert_eq!((fault.codespace(), fault.code()), ("limits", 2), "{}", door.type_url);
         let outcome = world.exec(vec![door.clone()]);
         match door.type_url.contains("Redelegate") {
