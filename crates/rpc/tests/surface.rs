@@ -122,7 +122,7 @@ fn short(json: &Value) -> String {
     json.to_string().chars().take(500).collect()
 }
 
-/// Methods that tell of the engine's round, which we do not offer.
+/// Methods that tell of the engine's round, which only the recorded engine was in.
 const NOT_OFFERED: [&str; 2] = ["consensus_state", "dump_consensus_state"];
 
 /// Where two values differ first.
