@@ -68,6 +68,7 @@ scenarios! {
     random_legacy_params: "random-legacy-params";
     random_import: "random-import";
     random_market: "random-market";
+    random_staking: "random-staking";
     gov_params_upgrade: "gov-params-upgrade";
     evidence_misc: "evidence-misc";
     rpc_surface: "rpc-surface";
