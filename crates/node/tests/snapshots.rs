@@ -122,7 +122,7 @@ async fn a_snapshot_is_made_beside_a_node_or_of_a_stopped_one_and_restored_elsew
         assert!(matches!(refused, Err(Error::Snapshot(SnapshotError::NoHeight(_)))));
     }
     // One that is not wanted any more leaves nothing.
-    let beside = &kept.last().unwrap().1;
+    let beside = &kept.first().unwrap().1;
     let mut stop = |_, _| ControlFlow::Break(());
     let stopped = snapshots::create(&first, &config(), &to, Some(beside.height), &mut stop);
     assert!(matches!(stopped, Err(Error::Snapshot(SnapshotError::Stopped))));
