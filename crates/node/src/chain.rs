@@ -164,8 +164,14 @@ impl Chain for NodeChain {
         Ok(Mempool { txs: view.txs, total: wide(view.total), total_bytes: wide(view.total_bytes) })
     }
 
-    async fn broadcast_evidence(&self, _evidence: tm::Evidence) -> Result<Vec<u8>> {
-        Err(failed("this node collects evidence from its own engine only"))
+    async fn broadcast_evidence(&self, evidence: tm::Evidence) -> Result<Vec<u8>> {
+        let taken = self
+            .read(move |it| {
+                let hash = consensus::core::evidence::item_hash(&evidence);
+                Ok(it.submit_evidence(&evidence)?.map(|()| hash.to_vec()))
+            })
+            .await?;
+        taken.map_err(|error| failed(format!("failed to add evidence: {error}")))
     }
 
     async fn block(&self, height: i64) -> Result<Option<(tm::BlockId, tm::Block)>> {
@@ -218,8 +224,25 @@ impl Chain for NodeChain {
         Ok(Some(heights.into_iter().map(signed).collect()))
     }
 
-    fn peers(&self) -> Vec<Peer> {
-        Vec::new()
+    async fn peers(&self) -> Vec<Peer> {
+        let part = |address: &str, of: &str| {
+            let mut words = address.split('/').skip_while(|it| *it != of).skip(1);
+            words.next().unwrap_or_default().to_owned()
+        };
+        let peers = self.handle.peers().await;
+        peers
+            .into_iter()
+            .map(|it| Peer {
+                remote_ip: part(
+                    &it.address,
+                    if it.address.starts_with("/ip6/") { "ip6" } else { "ip4" },
+                ),
+                id: it.id,
+                moniker: it.moniker,
+                listen_addr: it.address,
+                is_outbound: it.outbound,
+            })
+            .collect()
     }
 
     fn subscribe(&self) -> BoxStream<'static, std::result::Result<Arc<CommittedBlock>, Lagged>> {

@@ -5,6 +5,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use client::{
     Chain, Endpoints, LocalSigner, Policy, Wallet,
     keys::{PrivateKey, Signer},
@@ -186,6 +187,43 @@ fn signed_twice(node: &Handle, key: &ValidatorKey, height: u64) -> tm::Evidence 
     tm::Evidence { sum: Some(tm::evidence::Sum::DuplicateVoteEvidence(item)) }
 }
 
+/// As blocks print it.
+fn as_json(evidence: &tm::Evidence) -> Value {
+    let Some(tm::evidence::Sum::DuplicateVoteEvidence(item)) = &evidence.sum else {
+        panic!("a double vote")
+    };
+    let stamp = |time| types::timestamp::proto_text(&time);
+    let vote = |vote: &Option<tm::Vote>| {
+        let it = vote.clone().unwrap();
+        let parts = &it.block_id.part_set_header;
+        json!({
+            "type": it.r#type,
+            "height": it.height.to_string(),
+            "round": it.round,
+            "block_id": {
+                "hash": hex::encode_upper(&it.block_id.hash),
+                "parts": { "total": parts.total, "hash": hex::encode_upper(&parts.hash) },
+            },
+            "timestamp": stamp(it.timestamp),
+            "validator_address": hex::encode_upper(&it.validator_address),
+            "validator_index": it.validator_index,
+            "signature": BASE64_STANDARD.encode(&it.signature),
+            "extension": null,
+            "extension_signature": null,
+        })
+    };
+    json!({
+        "type": "tendermint/DuplicateVoteEvidence",
+        "value": {
+            "vote_a": vote(&item.vote_a),
+            "vote_b": vote(&item.vote_b),
+            "TotalVotingPower": item.total_voting_power.to_string(),
+            "ValidatorPower": item.validator_power.to_string(),
+            "Timestamp": stamp(item.timestamp),
+        },
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn stake_drives_the_set_of_validators() {
     let folder = tempfile::tempdir().unwrap();
@@ -311,7 +349,19 @@ async fn stake_drives_the_set_of_validators() {
     let cheat = &keys[2];
     let height = nodes[0].consensus().height() - 1;
     let proof = signed_twice(nodes[0].consensus(), cheat, height);
-    assert_eq!(nodes[1].consensus().submit_evidence(&proof).unwrap(), Ok(()));
+    let rpc = wallet(&nodes[1], &signers[1]).await.chain().rpc().clone();
+    let report = json!({ "evidence": as_json(&proof) });
+    let told: Value = rpc.call("report", "broadcast_evidence", report.clone()).await.unwrap();
+    let hash = BASE64_STANDARD.encode(evidence::item_hash(&proof));
+    assert_eq!(told, json!({ "hash": hash }));
+    let forged = {
+        let mut it = report;
+        it["evidence"]["value"]["vote_b"]["signature"] = json!(BASE64_STANDARD.encode([7; 64]));
+        rpc.call::<Value>("report", "broadcast_evidence", it).await.unwrap_err()
+    };
+    assert!(forged.to_string().contains("failed to add evidence"), "{forged}");
+    let peers: Value = rpc.call("ask", "net_info", json!({})).await.unwrap();
+    assert_eq!(peers["peers"][0]["remote_ip"], "127.0.0.1", "{peers}");
     let out_at = power_becomes(&nodes[0], &cheat.public_key(), 0).await;
     let operator = ValAddress::from(&operators[2]);
     let told = validator(&delegator, &operator).await;

@@ -138,7 +138,7 @@ pub trait Chain: Send + Sync + 'static {
         false
     }
 
-    fn peers(&self) -> Vec<Peer> {
+    async fn peers(&self) -> Vec<Peer> {
         Vec::new()
     }
 

@@ -183,7 +183,7 @@ impl Methods {
                 Ok(json!({"header": block.map(|(_, it)| shapes::header(&it.header))}))
             }
             "health" => Ok(json!({})),
-            "net_info" => Ok(self.net_info()),
+            "net_info" => Ok(self.net_info().await),
             "num_unconfirmed_txs" => self.mempool(0, true).await,
             "status" => self.status().await,
             "tx" => self.tx(args).await,
@@ -483,6 +483,7 @@ impl Methods {
         let peers: Vec<_> = self
             .chain
             .peers()
+            .await
             .into_iter()
             .map(|it| json!({"node_address": format!("{}@{}", it.id, it.remote_ip)}))
             .collect();
@@ -521,10 +522,11 @@ impl Methods {
         }))
     }
 
-    fn net_info(&self) -> Value {
+    async fn net_info(&self) -> Value {
         let peers: Vec<_> = self
             .chain
             .peers()
+            .await
             .into_iter()
             .map(|it| {
                 json!({

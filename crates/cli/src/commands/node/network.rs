@@ -149,7 +149,8 @@ async fn document(from: &str) -> Result<node::GenesisDoc> {
             struct Answer {
                 genesis: Value,
             }
-            let answer: Answer = Rpc::new(from)?.call("fetch the genesis document", "genesis", json!({})).await?;
+            let answer: Answer =
+                Rpc::new(from)?.call("fetch the genesis document", "genesis", json!({})).await?;
             answer.genesis.to_string()
         }
         false => std::fs::read_to_string(from).map_err(|error| {
