@@ -171,6 +171,8 @@ fn address(path: &str, text: &str, form: Form) -> Result<Address> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use prost::{Message, Name};
     use prost_types::Any;
 

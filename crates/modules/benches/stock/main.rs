@@ -331,10 +331,10 @@ fn votes(validators: &[ValidatorOfGenesis], block: usize) -> Vec<VoteInfo> {
         .iter()
         .enumerate()
         .map(|(at, it)| {
-            let signed = (at + block) % 50 != 0;
+            let signed = !(at + block).is_multiple_of(50);
             let flag = if signed { BlockIdFlag::Commit } else { BlockIdFlag::Absent };
             let address = ConsAddress::from_ed25519(&it.key).into_bytes();
-            let validator = Validator { address: address.into(), power: 1_000 };
+            let validator = Validator { address, power: 1_000 };
             VoteInfo { validator, block_id_flag: flag.into() }
         })
         .collect()

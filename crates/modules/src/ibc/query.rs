@@ -100,13 +100,15 @@ fn consensus_state(
     })
 }
 
+/// A height of another chain, and its consensus state.
+type Seen = (cl::Height, Option<Any>);
+
 /// The heights of a client's consensus states, as their keys are ordered, with what was seen.
 fn seen(
     view: &View,
     id: &str,
     pagination: Option<types::wire::cosmos::base::query::v1beta1::PageRequest>,
-) -> Result<(Vec<(cl::Height, Option<Any>)>, types::wire::cosmos::base::query::v1beta1::PageResponse)>
-{
+) -> Result<(Vec<Seen>, types::wire::cosmos::base::query::v1beta1::PageResponse)> {
     client_id(id)?;
     let prefix = format!("{id}{}", client::CONSENSUS);
     let walk = client::CLIENTS.walk().under_bytes(prefix.as_bytes());

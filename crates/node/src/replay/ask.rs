@@ -165,7 +165,6 @@ impl Asker {
                 Some(Value::String(it)) => Bytes::from(it.clone()),
                 Some(it) => Bytes::from(it.to_string()),
             },
-            ..Question::default()
         };
         let subject = subject_of(text(query, "path"));
         let recorded_status = number(query, "status");

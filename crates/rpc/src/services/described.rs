@@ -166,7 +166,7 @@ impl Services {
                 .collect();
             let fullname = service.full_name.clone();
             let served = !methods.is_empty();
-            served.then(|| QueryServiceDescriptor { fullname, is_module: false, methods })
+            served.then_some(QueryServiceDescriptor { fullname, is_module: false, methods })
         });
         QueryServicesDescriptor { query_services: query_services.collect() }
     }
@@ -189,6 +189,8 @@ fn codec() -> CodecDescriptor {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]
