@@ -3,6 +3,8 @@
 //! Source: chain.md 1.1 and 2.1, cosmos.md 1.7. An address is 1 to 255 bytes (20 for keys and
 //! module accounts, 32 for contracts); its text is bech32 with a prefix that says its role.
 
+mod plain;
+
 use std::{fmt, str::FromStr};
 
 use bech32::{Bech32, ByteIterExt, Fe32, Fe32IterExt, Hrp, primitives::decode::CheckedHrpstring};
@@ -29,6 +31,9 @@ type Result<T> = std::result::Result<T, AddressError>;
 
 /// Reads bech32 text of any prefix: the prefix in lower case, and the bytes.
 pub fn from_bech32(text: &str) -> Result<(String, Vec<u8>)> {
+    if let Some((prefix, bytes)) = plain::read(text) {
+        return Ok((prefix.to_owned(), bytes));
+    }
     if text.trim().is_empty() {
         return Err(AddressError::Empty);
     }
@@ -84,6 +89,9 @@ fn fault(text: &str) -> Option<String> {
 
 /// Writes bech32 text with a prefix of 1 to 83 lower-case letters.
 pub fn to_bech32(prefix: &str, bytes: &[u8]) -> Result<String> {
+    if let Some(text) = plain::write(prefix, bytes) {
+        return Ok(text);
+    }
     let hrp = Hrp::parse(prefix).map_err(|it| AddressError::Bech32(it.to_string()))?;
     Ok(bytes.iter().copied().bytes_to_fes().with_checksum::<Bech32>(&hrp).chars().collect())
 }
