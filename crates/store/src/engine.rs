@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use fjall::{
@@ -33,6 +34,8 @@ pub(crate) trait Engine: Send + Sync {
     fn snapshot(&self) -> Arc<dyn Reader>;
     fn write(&self, write: &Write<'_>) -> Result<()>;
     fn flush(&self) -> Result<()>;
+    /// Waits until nothing is left to do in the background.
+    fn settle(&self) -> Result<()>;
 }
 
 /// A frozen view of an [`Engine`].
@@ -192,6 +195,24 @@ impl Engine for Disk {
     fn flush(&self) -> Result<()> {
         Ok(self.database.persist(PersistMode::SyncAll)?)
     }
+
+    fn settle(&self) -> Result<()> {
+        for keyspace in self.stores.iter().chain([&self.undo, &self.meta]) {
+            keyspace.rotate_memtable_and_wait()?;
+        }
+        // One merge asks for the next: it is over when none has come for a second.
+        let (mut idle, mut done) = (0u32, self.database.compactions_completed());
+        while idle < 10 {
+            std::thread::sleep(Duration::from_millis(100));
+            let now = self.database.compactions_completed();
+            idle = match self.database.active_compactions() == 0 && now == done {
+                true => idle.saturating_add(1),
+                false => 0,
+            };
+            done = now;
+        }
+        Ok(())
+    }
 }
 
 struct DiskReader {
@@ -283,6 +304,10 @@ impl Engine for Memory {
     }
 
     fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<()> {
         Ok(())
     }
 }

@@ -300,6 +300,12 @@ impl Store {
         self.engine.flush()
     }
 
+    /// Waits until everything committed so far is in sorted tables and none of them waits to be
+    /// merged, as after a while without writes. For whoever measures reads.
+    pub fn settle(&self) -> Result<()> {
+        self.engine.settle()
+    }
+
     fn indexed<'a>(&self, changes: &'a Changes) -> Result<Vec<(usize, &'a StoreChanges)>> {
         changes.iter().map(|(name, store)| Ok((self.index(name)?, store))).collect()
     }

@@ -6,11 +6,14 @@
 //!
 //! How it fills: three lives are lived with real transactions (a deployment with a hundred closed
 //! orders, one with a lease, one with an open order). What they left in the stores is then written
-//! again and again under other owners, providers and numbers, straight into the store.
+//! again and again under other owners, providers and numbers, straight into the store, which then has
+//! the time to sort its tables, as a node has between blocks.
 //!
 //! How it measures: both worlds live in one process and take turns, block by block and query by
 //! query, so that whatever else the machine does hits both. Bounds are on the time that the thread
-//! ran: ratios of medians, and p95. Elapsed time stands beside it.
+//! ran: ratios of medians, and p95. Elapsed time stands beside it. Each list is asked twice: the p95 is
+//! of the first times, when the rows are not in the store's cache, the ratio of the second, since
+//! over the small history all rows are one person's and always there.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -130,12 +133,14 @@ fn main() {
         let (small, large) = (small.list(list.name), large.list(list.name));
         let p95 = large.p95();
         let more = format!(
-            "  p95 {} ({} elapsed), {} rows",
+            "  first asked {} ({}), p95 {} ({} elapsed), {} rows",
+            part(&large.first, 50).as_micros(),
+            ratio(part(&large.first, 50), part(&small.first, 50)),
             p95.as_micros(),
             large.p95_elapsed().as_micros(),
             large.rows
         );
-        line(list.name, small.median(), large.median(), &more);
+        line(list.name, part(&small.again, 50), part(&large.again, 50), &more);
         if p95 > P95_MAX {
             late.push(format!("{} has a p95 above 20 ms", list.name));
         }
@@ -335,22 +340,20 @@ fn page() -> Option<PageRequest> {
 #[derive(Default)]
 struct ListTimes {
     rows: usize,
-    /// Of the thread's own time.
-    ran: Vec<Duration>,
-    elapsed: Vec<Duration>,
+    /// Of the thread's own time, when somebody's rows are asked for the first time.
+    first: Vec<Duration>,
+    first_elapsed: Vec<Duration>,
+    /// The same, asked again: as over the small history, where all rows are one person's.
+    again: Vec<Duration>,
 }
 
 impl ListTimes {
-    fn median(&self) -> Duration {
-        part(&self.ran, 50)
-    }
-
     fn p95(&self) -> Duration {
-        part(&self.ran, 95)
+        part(&self.first, 95)
     }
 
     fn p95_elapsed(&self) -> Duration {
-        part(&self.elapsed, 95)
+        part(&self.first_elapsed, 95)
     }
 }
 
@@ -405,10 +408,12 @@ impl World {
 
     fn query(&mut self, list: &List, at: usize) {
         let (rows, took) = (list.ask)(self, at);
+        let (_, again) = (list.ask)(self, at);
         let times = self.lists.entry(list.name).or_default();
         times.rows = rows;
-        times.elapsed.push(took.elapsed);
-        times.ran.push(took.ran);
+        times.first_elapsed.push(took.elapsed);
+        times.first.push(took.ran);
+        times.again.push(again.ran);
     }
 
     fn ask<Q: Message + Name, A: Message + Default>(
@@ -469,13 +474,16 @@ fn fill(path: &Path, base: &Base, size: &Size, tenants: &[String], providers: &[
     store.commit(height, &changes, false).unwrap();
     store.flush().unwrap();
     drop(changes);
+    let filled = started.elapsed();
+    store.settle().unwrap();
     println!(
-        "filled with {} closed orders, {} leases, {} open orders: {pairs} pairs in {} s; resident \
-         memory {} MiB, {} MiB before",
+        "filled with {} closed orders, {} leases, {} open orders: {pairs} pairs in {} s, settled in \
+         {} s; resident memory {} MiB, {} MiB before",
         size.closed_orders,
         size.leases,
         size.open_orders,
-        started.elapsed().as_secs(),
+        filled.as_secs(),
+        (started.elapsed() - filled).as_secs(),
         resident_mib(),
         resident_before
     );
