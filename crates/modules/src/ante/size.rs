@@ -6,10 +6,13 @@ use ledger::{
     Ctx, Result, Stage, Tx,
     sign::{PublicKey, Signed},
 };
+use prost::{Message, Name};
 use prost_types::Any;
 use types::{
     Address,
-    wire::cosmos::{auth::v1beta1::Params, tx::signing::v1beta1::SignMode},
+    wire::cosmos::{
+        auth::v1beta1::Params, authz::v1beta1::MsgExec, tx::signing::v1beta1::SignMode,
+    },
 };
 
 use super::signature;
@@ -24,6 +27,23 @@ const SIGNATURE_BYTES: u64 = 64;
 /// Its tag and length, those of the frames around it and of a mode that was not said.
 const FRAME_BYTES: u64 = 16;
 
+/// What each message may cost more in the next block: rewards and payments that are not there yet
+/// arrive with it, and their numbers get longer.
+const ACCRUAL_GAS: u64 = 15_000;
+
+/// Messages in messages in messages: as deep as a transaction decodes.
+const EXEC_DEPTH_MAX: usize = 10;
+
+/// Packages whose state grows with every block by itself.
+const ACCRUING: [&str; 6] = [
+    "/akash.bme.",
+    "/akash.deployment.",
+    "/akash.escrow.",
+    "/akash.market.",
+    "/cosmos.distribution.",
+    "/cosmos.staking.",
+];
+
 /// Charges for the bytes, when simulating for those still to come, too.
 pub(super) fn charge(
     cx: &mut Ctx,
@@ -37,6 +57,8 @@ pub(super) fn charge(
     if stage != Stage::Simulate {
         return Ok(());
     }
+    let accruing = length(accruing(&tx.body.messages, 0));
+    cx.consume_gas(accruing.saturating_mul(ACCRUAL_GAS), "accrual")?;
     let mut missing = GAS_LIMIT_BYTES;
     for (index, signer) in signers.iter().enumerate() {
         let stored = cx.without_gas(|cx| auth::account(cx, signer))?.and_then(|it| it.base.pub_key);
@@ -54,6 +76,18 @@ pub(super) fn charge(
         missing = missing.saturating_add(short_of(key.as_ref(), &signed));
     }
     cx.consume_gas(missing.saturating_mul(params.tx_size_cost_per_byte), "txSize")
+}
+
+/// How many of the messages, those in another's name included, touch what grows by itself.
+fn accruing(messages: &[Any], depth: usize) -> usize {
+    let count = |message: &Any| {
+        if message.type_url == MsgExec::type_url() && depth < EXEC_DEPTH_MAX {
+            let inner = MsgExec::decode(message.value.as_slice()).unwrap_or_default();
+            return accruing(&inner.msgs, depth.saturating_add(1));
+        }
+        usize::from(ACCRUING.iter().any(|it| message.type_url.starts_with(it)))
+    };
+    messages.iter().map(count).fold(0, usize::saturating_add)
 }
 
 fn length(bytes: usize) -> u64 {
